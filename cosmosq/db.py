@@ -1,0 +1,102 @@
+"""The ledger: a SQLite file, its connections and its transactions."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.orm import Session
+
+from cosmosq.errors import InvalidLedger, StorageFailed
+from cosmosq.models import REVISION
+from cosmosq.revision import revision_of
+
+BUSY_TIMEOUT_MS = 30_000
+
+
+class Ledger:
+    """Reads and writes in transactions of their own; a write takes the file's one write lock at its start."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.engine = create_ledger_engine(path)
+        self._writer = self.engine.execution_options(write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A consistent view; changes made in it are not kept."""
+        with storage_errors(self.path), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """All or nothing: committed at the end of the block, rolled back when it raises."""
+        with (
+            storage_errors(self.path),
+            Session(self._writer, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_ledger(path: Path) -> Ledger:
+    """The ledger at `path`, upgraded first if it is older than this version.
+
+    Raises:
+        NotFound: there is none.
+        InvalidLedger: the file is not a ledger, is damaged, or is from a newer cosmosq.
+    """
+    revision = revision_of(path)
+    if revision != REVISION:
+        # Alembic takes longer to import than most commands to run.
+        from cosmosq.migrate import upgrade
+
+        upgrade(path, backups=path.parent / "backups")
+    return Ledger(path)
+
+
+def create_ledger_engine(path: Path) -> Engine:
+    """An engine whose connections carry the pragmas and begin their transactions explicitly."""
+    engine = create_engine(f"sqlite:///{path}")
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    # pysqlite's own transaction handling begins late and deferred: a read that
+    # turns into a write would fail at once with "database is locked".
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's refusals into one line with a remedy."""
+    try:
+        yield
+    except OperationalError as error:
+        reason = str(error.orig)
+        if "full" in reason:
+            raise StorageFailed(f"the disk of {path} is full: free some space and repeat") from error
+        if "readonly" in reason or "unable to open" in reason:
+            raise StorageFailed(f"{path} cannot be written ({reason}): check its permissions") from error
+        raise
+    except DatabaseError as error:
+        if "malformed" in str(error.orig) or "not a database" in str(error.orig):
+            raise InvalidLedger(f"{path} is damaged ({error.orig}): restore one from .cosmosq/backups") from error
+        raise

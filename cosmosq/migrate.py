@@ -1,0 +1,87 @@
+"""Bringing a ledger to this version's schema; the only importer of Alembic."""
+
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from cosmosq.errors import InvalidLedger
+from cosmosq.files import writing
+from cosmosq.models import REVISION, Base
+from cosmosq.revision import revision_of
+
+
+def upgrade(path: Path, *, backups: Path) -> Path | None:
+    """Upgrade the ledger at `path`, after a backup if it holds rows; returns the backup's path.
+
+    Raises:
+        InvalidLedger: the ledger is from a newer cosmosq, or rows would lose their references.
+    """
+    revision = revision_of(path)
+    if revision == REVISION:
+        return None
+    with as_file(files("cosmosq.migrations")) as folder:
+        config = Config()
+        config.set_main_option("script_location", str(folder).replace("%", "%%"))
+        _refuse_unknown(path, revision, config)
+        backup = back_up(path, backups) if revision is not None else None
+        # No foreign keys here: batch mode rebuilds tables, and dropping the old one would delete children.
+        engine = create_engine(f"sqlite:///{path}")
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        with engine.connect() as connection:
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        engine.dispose()
+    if broken:
+        raise InvalidLedger(f"the upgrade of {path} left {len(broken)} broken references: restore {backup}")
+    return backup
+
+
+def _refuse_unknown(path: Path, revision: str | None, config: Config) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise InvalidLedger(f"{path} is from a newer cosmosq (revision {revision}): upgrade cosmosq and repeat")
+
+
+def create(path: Path) -> None:
+    """Make an empty ledger with the current schema."""
+    with writing(path):
+        path.touch(mode=0o600, exist_ok=True)
+    upgrade(path, backups=path.parent / "backups")
+
+
+def differences(path: Path) -> list[str]:
+    """What tells the ledger's schema from the models; empty when they are equal."""
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
+        found = [repr(difference) for difference in compare_metadata(context, Base.metadata)]
+    engine.dispose()
+    return found
+
+
+def problems(path: Path) -> list[str]:
+    """What is wrong with the ledger: its pages, its references, its schema; empty when all is in order."""
+    with closing(sqlite3.connect(path)) as connection:
+        pages = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+        references = [f"broken reference in {row[0]}" for row in connection.execute("PRAGMA foreign_key_check")]
+    return pages + references + differences(path)
+
+
+def back_up(path: Path, backups: Path) -> Path:
+    """Copy the ledger as it is now, writers or not, and return the copy's path."""
+    with writing(backups):
+        backups.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = backups / f"ledger-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db"
+    with writing(target), closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+    return target

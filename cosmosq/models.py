@@ -1,0 +1,297 @@
+"""The tables of the ledger."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+REVISION = "0001"
+"""The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, stored as UTC without its zone because SQLite has none."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone cannot be stored: {value}")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None else None
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+class Video(Base):
+    """One input video by its contents; `path` is where it was last seen."""
+
+    __tablename__ = "videos"
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    path: Mapped[str] = mapped_column(Text)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    width: Mapped[int]
+    height: Mapped[int]
+    fps: Mapped[float]
+    frames: Mapped[int]
+    duration_s: Mapped[float]
+    created_at: Mapped[datetime]
+
+
+class Clip(Base):
+    """A named set of input videos."""
+
+    __tablename__ = "clips"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime]
+
+
+class ClipVideo(Base):
+    """Which video plays which role (`input`, `depth`, …) in a clip."""
+
+    __tablename__ = "clip_videos"
+    clip_id: Mapped[int] = mapped_column(ForeignKey("clips.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("videos.sha256"))
+
+
+class Prompt(Base):
+    """Text, negative text and clip; `parameters` are its own defaults by parameter name."""
+
+    __tablename__ = "prompts"
+    id: Mapped[str] = mapped_column(String(15), primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(200), unique=True)
+    text: Mapped[str] = mapped_column(Text)
+    negative_text: Mapped[str | None] = mapped_column(Text)
+    clip_id: Mapped[int] = mapped_column(ForeignKey("clips.id"), index=True)
+    parameters: Mapped[dict[str, Any]]
+    upsampled: Mapped[bool] = mapped_column(default=False)
+    original_id: Mapped[str | None] = mapped_column(ForeignKey("prompts.id"), index=True)
+    created_at: Mapped[datetime]
+
+
+class ParameterSet(Base):
+    """All parameters of a job, one typed column each; unique by digest."""
+
+    __tablename__ = "parameter_sets"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    negative_prompt: Mapped[str] = mapped_column(Text)
+    num_steps: Mapped[int]
+    guidance: Mapped[float]
+    sigma_max: Mapped[float]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    fps: Mapped[int]
+    blur_strength: Mapped[str] = mapped_column(String(20))
+    canny_threshold: Mapped[str] = mapped_column(String(20))
+    use_distilled: Mapped[bool]
+    is_av_sample: Mapped[bool]
+    regional_prompts: Mapped[str] = mapped_column(Text)
+    vis_weight: Mapped[float]
+    edge_weight: Mapped[float]
+    depth_weight: Mapped[float]
+    seg_weight: Mapped[float]
+    keypoint_weight: Mapped[float]
+    hdmap_weight: Mapped[float]
+    lidar_weight: Mapped[float]
+    upscale_weight: Mapped[float]
+    seg_control_prompt: Mapped[str] = mapped_column(Text)
+    seg_weight_prompt: Mapped[str] = mapped_column(Text)
+    vis_checkpoint: Mapped[str] = mapped_column(Text)
+    edge_checkpoint: Mapped[str] = mapped_column(Text)
+    depth_checkpoint: Mapped[str] = mapped_column(Text)
+    seg_checkpoint: Mapped[str] = mapped_column(Text)
+    keypoint_checkpoint: Mapped[str] = mapped_column(Text)
+    hdmap_checkpoint: Mapped[str] = mapped_column(Text)
+    lidar_checkpoint: Mapped[str] = mapped_column(Text)
+    upscale_checkpoint: Mapped[str] = mapped_column(Text)
+
+
+class Job(Base):
+    """One requested result: prompt × parameter set."""
+
+    __tablename__ = "jobs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(String(10))
+    kind: Mapped[str] = mapped_column(String(10))
+    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id"), index=True)
+    parameter_set_id: Mapped[int] = mapped_column(ForeignKey("parameter_sets.id"), index=True)
+    engine: Mapped[str] = mapped_column(String(30))
+    host: Mapped[str] = mapped_column(String(60))
+    priority: Mapped[int] = mapped_column(default=0)
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    attempt: Mapped[int] = mapped_column(default=0)
+    """Number of the newest attempt; 0 before the first."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """Attempts that ended badly since the job was enqueued or retried by a person."""
+    lease_owner: Mapped[str | None] = mapped_column(String(80))
+    lease_expires_at: Mapped[datetime | None]
+    cancel_requested_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(String(30))
+    message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (
+        Index("ix_jobs_host_status_priority_id", "host", "status", priority.desc(), "id"),
+        Index("ix_jobs_status", "status"),
+        {"sqlite_autoincrement": True},
+    )
+
+
+class JobInput(Base):
+    """An input video pinned to a job when it was enqueued."""
+
+    __tablename__ = "job_inputs"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), primary_key=True)
+    sha256: Mapped[str] = mapped_column(ForeignKey("videos.sha256"), index=True)
+    path: Mapped[str] = mapped_column(Text)
+
+
+class JobLabel(Base):
+    """`key=value` that a person hung on a job."""
+
+    __tablename__ = "job_labels"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[str] = mapped_column(String(200))
+    __table_args__ = (Index("ix_job_labels_key_value", "key", "value"),)
+
+
+class Dependency(Base):
+    """`job_id` starts after `depends_on_id` succeeded."""
+
+    __tablename__ = "dependencies"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    depends_on_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, index=True)
+
+
+class EngineSession(Base):
+    """One remote process that keeps the model loaded."""
+
+    __tablename__ = "sessions"
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    host: Mapped[str] = mapped_column(String(60), index=True)
+    engine: Mapped[str] = mapped_column(String(30))
+    simulated: Mapped[bool]
+    key: Mapped[str] = mapped_column(Text)
+    scripts_digest: Mapped[str] = mapped_column(String(64))
+    remote_path: Mapped[str] = mapped_column(Text)
+    events_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    """How far `events.jsonl` has been recorded."""
+    load_s: Mapped[float | None]
+    end: Mapped[str | None] = mapped_column(String(40))
+    """How it ended: `exited N`, `lost: rebooted` or `lost: killed`; null while open."""
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class Attempt(Base):
+    """One execution of a job."""
+
+    __tablename__ = "attempts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"))
+    number: Mapped[int]
+    status: Mapped[str] = mapped_column(String(10))
+    phase: Mapped[str] = mapped_column(String(12))
+    phase_at: Mapped[datetime]
+    host: Mapped[str] = mapped_column(String(60))
+    session_id: Mapped[str | None] = mapped_column(ForeignKey("sessions.id"), index=True)
+    simulated: Mapped[bool]
+    clip: Mapped[int | None]
+    clips: Mapped[int | None]
+    step: Mapped[int | None]
+    steps: Mapped[int | None]
+    preparing_s: Mapped[float] = mapped_column(default=0.0)
+    uploading_s: Mapped[float] = mapped_column(default=0.0)
+    waiting_s: Mapped[float] = mapped_column(default=0.0)
+    generating_s: Mapped[float] = mapped_column(default=0.0)
+    downloading_s: Mapped[float] = mapped_column(default=0.0)
+    recording_s: Mapped[float] = mapped_column(default=0.0)
+    generate_s: Mapped[float | None]
+    """GPU seconds of the generation alone, as the session measured them."""
+    error: Mapped[str | None] = mapped_column(String(30))
+    message: Mapped[str | None] = mapped_column(Text)
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    __table_args__ = (UniqueConstraint("job_id", "number"),)
+
+
+class Artifact(Base):
+    """A file that came home; `path` is relative to the workspace."""
+
+    __tablename__ = "artifacts"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"))
+    kind: Mapped[str] = mapped_column(String(10))
+    path: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    simulated: Mapped[bool]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    fps: Mapped[float | None]
+    frames: Mapped[int | None]
+    duration_s: Mapped[float | None]
+    created_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("attempt_id", "kind"),)
+
+
+class Measurement(Base):
+    """A recorded number about an artifact."""
+
+    __tablename__ = "measurements"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id"))
+    name: Mapped[str] = mapped_column(String(60))
+    value: Mapped[float]
+    created_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("artifact_id", "name"),)
+
+
+class Event(Base):
+    """What happened, and when: of a job, an attempt or a session."""
+
+    __tablename__ = "events"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    event: Mapped[str] = mapped_column(String(30))
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("jobs.id"), index=True)
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey("attempts.id"), index=True)
+    session_id: Mapped[str | None] = mapped_column(ForeignKey("sessions.id"), index=True)
+    data: Mapped[dict[str, Any]]
+
+
+class Worker(Base):
+    """The process that serves a host now; at most one a host."""
+
+    __tablename__ = "workers"
+    host: Mapped[str] = mapped_column(String(60), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    machine: Mapped[str] = mapped_column(String(200))
+    pid: Mapped[int]
+    process_started_at: Mapped[datetime]
+    """Start time of the process: a pid alone is reused."""
+    heartbeat_at: Mapped[datetime]
