@@ -1,0 +1,1 @@
+"""What an engine accepts and how it is asked: parameters, controlnet specs, sessions."""

@@ -1,0 +1,101 @@
+"""Complete, checked values for every parameter of one job."""
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+
+from cosmosq.engines.parameter import Value, Values, nearest
+from cosmosq.engines.parameters import BY_NAME, HINTS, KIND_DEFAULTS, PARAMETERS
+from cosmosq.errors import InvalidInput
+from cosmosq.status import Kind
+
+NEEDS_CONTROL = frozenset({"hdmap", "lidar"})
+"""Hints whose control the engine cannot make from the input video."""
+
+
+def check_all(given: Mapping[str, object]) -> dict[str, Value]:
+    """The given values by parameter name, each in its type.
+
+    Raises:
+        InvalidInput: an unknown name (the nearest is suggested) or a value that is not allowed.
+    """
+    for name in given:
+        if name not in BY_NAME:
+            raise InvalidInput(f"{name} is no parameter{nearest(name, BY_NAME)}: `cosmosq parameters` lists them")
+    return {name: BY_NAME[name].check(value) for name, value in given.items()}
+
+
+def complete(kind: Kind, *layers: Values) -> dict[str, Value]:
+    """Every parameter's value: defaults, then each layer over the ones before it."""
+    values: dict[str, Value] = {parameter.name: parameter.default for parameter in PARAMETERS}
+    for layer in (KIND_DEFAULTS[kind], *layers):
+        values.update(layer)
+    return values
+
+
+def hints_of(values: Values) -> tuple[str, ...]:
+    """The hints with a weight above 0, in canonical order."""
+    return tuple(hint for hint in HINTS if float(values[f"{hint}.weight"]) > 0)
+
+
+def check_combination(values: Values, roles: Collection[str]) -> None:
+    """Refuse combinations that the engine refuses or silently changes.
+
+    Args:
+        values: every parameter's value.
+        roles: the roles that the clip has a video for.
+
+    Raises:
+        InvalidInput: no hint, a control or input video is missing, or parameters exclude each other.
+    """
+    hints = hints_of(values)
+    if not hints:
+        raise InvalidInput("no hint has a weight: give at least one, e.g. -s edge.weight=0.5")
+    if "upscale" in hints and len(hints) > 1:
+        raise InvalidInput("upscale.weight goes with no other weight: upscale the result afterwards")
+    if values["use_distilled"]:
+        _check_distilled(values, hints)
+    for hint in hints:
+        if hint in NEEDS_CONTROL and not values["is_av_sample"]:
+            raise InvalidInput(f"{hint}.weight needs the driving model: give -s is_av_sample=true")
+        if hint in NEEDS_CONTROL and hint not in roles:
+            raise InvalidInput(f"{hint}.weight needs a {hint} video: add one to the clip")
+    if "input" not in roles:
+        _check_without_input(values, hints, roles)
+
+
+def _check_distilled(values: Values, hints: tuple[str, ...]) -> None:
+    if len(hints) != 1:
+        raise InvalidInput(f"use_distilled takes one hint, not {len(hints)}: set the other weights to 0")
+    if hints[0] != "edge" and not values[f"{hints[0]}.checkpoint"]:
+        raise InvalidInput(f"use_distilled with {hints[0]} needs {hints[0]}.checkpoint: only edge has a default")
+
+
+def _check_without_input(values: Values, hints: tuple[str, ...], roles: Collection[str]) -> None:
+    if float(values["sigma_max"]) < 80:
+        raise InvalidInput("the clip has no input video: add one, or give -s sigma_max=80")
+    for hint in hints:
+        if hint not in roles:
+            raise InvalidInput(f"the clip has neither an input nor a {hint} video to guide {hint}: add one")
+
+
+def digest_of(values: Values) -> str:
+    """Hex sha256 that two complete sets share only if every value is equal."""
+    # Defaults are left out, so that a parameter added later does not change old digests.
+    told = {name: value for name, value in values.items() if value != BY_NAME[name].default}
+    return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def differences(values: Values) -> dict[str, Value]:
+    """The values that are not the default, in the table's order."""
+    return {p.name: values[p.name] for p in PARAMETERS if values[p.name] != p.default}
+
+
+def to_columns(values: Values) -> dict[str, Value]:
+    """By column name instead of parameter name."""
+    return {BY_NAME[name].column: value for name, value in values.items()}
+
+
+def from_columns(row: Mapping[str, Value]) -> dict[str, Value]:
+    """Complete values from a row of `parameter_sets`."""
+    return {parameter.name: row[parameter.column] for parameter in PARAMETERS}

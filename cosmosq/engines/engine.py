@@ -1,0 +1,56 @@
+"""The engines by name, and what tells one session of them from another."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from cosmosq.engines.assignment import hints_of
+from cosmosq.engines.parameter import Values
+from cosmosq.errors import NotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """One engine that a host can have."""
+
+    name: str
+    simulated: bool
+
+    def python_path(self, scripts: PurePosixPath, checkout: PurePosixPath) -> PurePosixPath:
+        """Folder on the host that holds the package `cosmos_transfer1`."""
+        return scripts / "simulator" if self.simulated else checkout
+
+    def environment(self, simulator: Mapping[str, Any]) -> dict[str, str]:
+        """What the engine's process gets beside its PYTHONPATH."""
+        return {"COSMOS_SIMULATOR": json.dumps(simulator)} if self.simulated else {}
+
+
+ENGINES = {
+    engine.name: engine
+    for engine in (Engine(name="cosmos_transfer1", simulated=False), Engine(name="simulated", simulated=True))
+}
+
+
+def get_engine(name: str) -> Engine:
+    """The engine of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if name not in ENGINES:
+        raise NotFound(f"{name} is no engine: there are {', '.join(ENGINES)}")
+    return ENGINES[name]
+
+
+def session_key(engine: str, values: Values) -> dict[str, Any]:
+    """What a session must share with a job to serve it without loading another model."""
+    hints = hints_of(values)
+    return {
+        "engine": engine,
+        "pipeline": "distilled" if values["use_distilled"] else "transfer",
+        "hints": list(hints),
+        "av": values["is_av_sample"],
+        "checkpoints": {hint: values[f"{hint}.checkpoint"] for hint in hints if values[f"{hint}.checkpoint"]},
+    }

@@ -1,0 +1,122 @@
+"""One named input to an engine: its type, range, default and meaning, and how a value is checked."""
+
+import difflib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from cosmosq.errors import InvalidInput
+
+Value = str | int | float | bool
+Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One row of an engine's parameter table: it validates, documents and renders."""
+
+    name: str
+    """As a person types it, e.g. `edge.weight`."""
+    type: type[Value]
+    default: Value
+    meaning: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    required: bool = False
+    """An empty text is refused."""
+    json: bool = False
+    """The text is a JSON list."""
+
+    @property
+    def column(self) -> str:
+        """Name of its column in `parameter_sets` and in CSV files."""
+        return self.name.replace(".", "_")
+
+    @property
+    def allowed(self) -> str:
+        """What may be given, in words."""
+        if self.choices:
+            return ", ".join(self.choices)
+        if self.json:
+            return "a JSON list of objects"
+        if self.type is str:
+            return "text" if not self.required else "text, not empty"
+        if self.type is bool:
+            return "true or false"
+        noun = "an integer" if self.type is int else "a number"
+        if self.minimum is not None and self.maximum is not None:
+            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
+        return f"{noun} of at least {self.minimum:g}" if self.minimum is not None else noun
+
+    def check(self, value: object) -> Value:
+        """The value in this parameter's type.
+
+        Raises:
+            InvalidInput: wrong type or out of range; names parameter, value and what is allowed.
+        """
+        converted = self._convert(value)
+        if converted is None or not self._within(converted):
+            shown = value if isinstance(value, str) else json.dumps(value, default=str)
+            raise InvalidInput(f"{self.name} = {str(shown)[:200]} is not allowed: give {self.allowed}")
+        return converted
+
+    def _convert(self, value: object) -> Value | None:
+        if self.json and isinstance(value, list):
+            return json.dumps(value, ensure_ascii=False, sort_keys=True)
+        if self.type is str:
+            return value if isinstance(value, str) else None
+        if self.type is bool:
+            return _as_bool(value)
+        number = _as_number(value)
+        if number is None:
+            return None
+        if self.type is int:
+            return int(number) if number == int(number) else None
+        return float(number)
+
+    def _within(self, value: Value) -> bool:
+        if isinstance(value, str):
+            if "\x00" in value or (self.required and not value.strip()):
+                return False
+            if self.json and value:
+                return _is_list_of_objects(value)
+            return not self.choices or value in self.choices
+        above = self.minimum is None or value >= self.minimum
+        return above and (self.maximum is None or value <= self.maximum)
+
+
+def _as_number(value: object) -> int | float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            try:
+                value = float(value)
+            except ValueError:
+                return None
+    if isinstance(value, int):
+        return value
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _as_bool(value: object) -> bool | None:
+    words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    return value if isinstance(value, bool) else words.get(str(value).lower())
+
+
+def _is_list_of_objects(text: str) -> bool:
+    try:
+        items = json.loads(text)
+    except json.JSONDecodeError:
+        return False
+    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """` (did you mean …?)` for a misspelt name, or nothing."""
+    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f" (did you mean {found[0]}?)" if found else ""
