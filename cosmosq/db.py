@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
 
-from cosmosq.errors import InvalidLedger, StorageFailed
+from cosmosq.errors import InvalidInput, InvalidLedger
+from cosmosq.files import refusal
 from cosmosq.models import REVISION
 from cosmosq.revision import revision_of
 
@@ -63,7 +64,7 @@ def open_ledger(path: Path) -> Ledger:
 
 def create_ledger_engine(path: Path) -> Engine:
     """An engine whose connections carry the pragmas and begin their transactions explicitly."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
@@ -89,12 +90,11 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's refusals into one line with a remedy."""
     try:
         yield
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"{error.object[:200]!a} is not valid UTF-8: write it as UTF-8") from error
     except OperationalError as error:
-        reason = str(error.orig)
-        if "full" in reason:
-            raise StorageFailed(f"the disk of {path} is full: free some space and repeat") from error
-        if "readonly" in reason or "unable to open" in reason:
-            raise StorageFailed(f"{path} cannot be written ({reason}): check its permissions") from error
+        if refused := refusal(path, str(error.orig)):
+            raise refused from error
         raise
     except DatabaseError as error:
         if "malformed" in str(error.orig) or "not a database" in str(error.orig):

@@ -3,9 +3,11 @@
 import errno
 import hashlib
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from cosmosq.errors import StorageFailed
 
@@ -35,22 +37,67 @@ def write_whole(path: Path, data: bytes) -> None:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(path)
-        part.write_bytes(data)
-        publish(part, path)
+        try:
+            part.write_bytes(data)
+            publish(part, path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def whole_text(path: Path) -> Iterator[TextIO]:
+    """A UTF-8 text that takes its place at `path` at the end of the block; nothing is left of it if that raises.
+
+    Raises:
+        StorageFailed: `path` cannot be written, or is something other than a file.
+    """
+    part = part_of(path)
+    try:
+        with writing(path):
+            _refuse_special(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("w", encoding="utf-8", newline="") as stream:
+                yield stream
+            publish(part, path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _refuse_special(path: Path) -> None:
+    if path.exists() and not path.is_file():
+        # Renaming over /dev/null or a named pipe would replace it.
+        raise StorageFailed(f"{path} is no regular file: name a file, or give - for stdout")
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals while writing `path` into one line with a remedy.
+    """Turn the operating system's and SQLite's refusals while writing `path` into one line with a remedy.
 
     Raises:
-        StorageFailed: disk full, read-only file system, or no permission.
+        StorageFailed: disk full, read-only file system, no permission, or a file where a folder must be.
     """
     try:
         yield
+    except sqlite3.OperationalError as error:
+        if refused := refusal(path, str(error)):
+            raise refused from error
+        raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFailed(f"the disk of {path} is full: free some space and repeat") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StorageFailed(f"{path} cannot be written ({error.strerror}): check its permissions") from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG):
+            raise StorageFailed(f"{path} cannot be made ({error.strerror}): choose another path") from error
         raise
+
+
+def refusal(path: Path, reason: str) -> StorageFailed | None:
+    """What SQLite's words about `path` mean when the disk was refused to it."""
+    if "is full" in reason:
+        return StorageFailed(f"the disk of {path} is full: free some space and repeat")
+    if "readonly" in reason or "unable to open" in reason or "disk I/O" in reason:
+        return StorageFailed(f"{path} cannot be written ({reason}): check its permissions and its disk")
+    return None

@@ -102,12 +102,16 @@ def cancel(ledger: Ledger, ids: Iterable[int], now: datetime) -> tuple[list[int]
     Returns:
         ids that are cancelled, ids that will be as soon as their session has stopped them.
     """
-    done, asked = [], []
+    done: list[int] = []
+    asked: list[int] = []
+    with_others: set[int] = set()
     with ledger.write() as session:
         for job_id in ids:
             waiting = Job.status.in_([Status.HELD, Status.QUEUED])
             if _move(session, job_id, Status.CANCELLED, now, waiting, error="cancelled", ended_at=now):
-                _cancel_dependents(session, job_id, now)
+                with_others.update(_cancel_dependents(session, job_id, now))
+                done.append(job_id)
+            elif job_id in with_others:
                 done.append(job_id)
             elif _touch(session, job_id, Job.status == Status.RUNNING, cancel_requested_at=now):
                 _record(session, "cancel_requested", now, job_id=job_id)
@@ -346,8 +350,9 @@ def _book_seconds(attempt: Attempt, now: datetime) -> None:
     attempt.phase_at = now
 
 
-def _cancel_dependents(session: Session, job_id: int, now: datetime) -> None:
-    """Whoever waits for a job that will not succeed would wait for ever."""
+def _cancel_dependents(session: Session, job_id: int, now: datetime) -> set[int]:
+    """Whoever waits for a job that will not succeed would wait for ever; returns their ids."""
+    cancelled: set[int] = set()
     waiting = (
         select(Job.id)
         .join(Dependency, Dependency.job_id == Job.id)
@@ -356,7 +361,8 @@ def _cancel_dependents(session: Session, job_id: int, now: datetime) -> None:
     for dependent in session.scalars(waiting).all():
         why = f"job {job_id}, which it depends on, did not succeed"
         if _move(session, dependent, Status.CANCELLED, now, error="dependency", message=why, ended_at=now):
-            _cancel_dependents(session, dependent, now)
+            cancelled |= {dependent, *_cancel_dependents(session, dependent, now)}
+    return cancelled
 
 
 def _move_each(

@@ -11,10 +11,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 
-from cosmosq.errors import InvalidLedger
-from cosmosq.files import writing
+from cosmosq.errors import InvalidLedger, StorageFailed
+from cosmosq.files import refusal, writing
 from cosmosq.models import REVISION, Base
 from cosmosq.revision import revision_of
 
@@ -33,17 +34,27 @@ def upgrade(path: Path, *, backups: Path) -> Path | None:
         config.set_main_option("script_location", str(folder).replace("%", "%%"))
         _refuse_unknown(path, revision, config)
         backup = back_up(path, backups) if revision is not None else None
-        # No foreign keys here: batch mode rebuilds tables, and dropping the old one would delete children.
-        engine = create_engine(f"sqlite:///{path}")
-        with engine.begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-        with engine.connect() as connection:
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-        engine.dispose()
-    if broken:
-        raise InvalidLedger(f"the upgrade of {path} left {len(broken)} broken references: restore {backup}")
+        engine = _create_engine(path)
+        try:
+            with engine.begin() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
+                    raise InvalidLedger(f"the upgrade of {path} would break {len(broken)} references: please report it")
+        except OperationalError as error:
+            raise refusal(path, str(error.orig)) or error from error
+        finally:
+            engine.dispose()
     return backup
+
+
+def _create_engine(path: Path) -> Engine:
+    # No foreign keys here: batch mode rebuilds tables, and dropping the old one would delete children.
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    # pysqlite begins no transaction before DDL by itself: an upgrade that broke off would stay half done.
+    event.listen(engine, "connect", lambda connection, _record: setattr(connection, "isolation_level", None))
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    return engine
 
 
 def _refuse_unknown(path: Path, revision: str | None, config: Config) -> None:
@@ -61,7 +72,7 @@ def create(path: Path) -> None:
 
 def differences(path: Path) -> list[str]:
     """What tells the ledger's schema from the models; empty when they are equal."""
-    engine = create_engine(f"sqlite:///{path}")
+    engine = create_engine(URL.create("sqlite", database=str(path)))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})
         found = [repr(difference) for difference in compare_metadata(context, Base.metadata)]
@@ -82,6 +93,10 @@ def back_up(path: Path, backups: Path) -> Path:
     with writing(backups):
         backups.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = backups / f"ledger-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db"
-    with writing(target), closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
+    try:
+        with writing(target), closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+            source.backup(copy)
+    except StorageFailed:
+        target.unlink(missing_ok=True)
+        raise
     return target

@@ -38,8 +38,10 @@ class TicketConsumer(Consumer):  # type: ignore[misc]
     The first SIGINT waits for the threads; a second one, SIGTERM and SIGHUP do not.
     """
 
-    was_hurried = False
-    """Whether threads were left at work when it stopped."""
+    was_told_to_stop = False
+    """Whether a signal stopped it."""
+    on_patience: Callable[[], None] = staticmethod(lambda: None)
+    """Called when it begins to wait for its threads."""
 
     def start(self) -> None:
         super().start()
@@ -48,8 +50,10 @@ class TicketConsumer(Consumer):  # type: ignore[misc]
             signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
 
     def stop(self, graceful: bool = False) -> None:
+        self.was_told_to_stop = True
+        if graceful:
+            self.on_patience()
         super().stop(graceful)
-        self.was_hurried = any(thread.is_alive() for _, thread in self.worker_threads)
 
 
 class Queue:

@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from cosmosq.errors import InvalidLedger, NotFound
+from cosmosq.files import refusal
 
 
 def revision_of(path: Path) -> str | None:
@@ -26,4 +27,6 @@ def revision_of(path: Path) -> str | None:
             row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             return str(row[0]) if row else None
     except sqlite3.DatabaseError as error:
+        if refused := refusal(path, str(error)):
+            raise refused from error
         raise InvalidLedger(f"{path} is no ledger ({error}): restore one from .cosmosq/backups") from error

@@ -63,8 +63,8 @@ class Parameter:
         return converted
 
     def _convert(self, value: object) -> Value | None:
-        if self.json and isinstance(value, list):
-            return json.dumps(value, ensure_ascii=False, sort_keys=True)
+        if self.json:
+            return _as_json(value)
         if self.type is str:
             return value if isinstance(value, str) else None
         if self.type is bool:
@@ -78,10 +78,8 @@ class Parameter:
 
     def _within(self, value: Value) -> bool:
         if isinstance(value, str):
-            if "\x00" in value or (self.required and not value.strip()):
+            if "\x00" in value or not _is_unicode(value) or (self.required and not value.strip()):
                 return False
-            if self.json and value:
-                return _is_list_of_objects(value)
             return not self.choices or value in self.choices
         above = self.minimum is None or value >= self.minimum
         return above and (self.maximum is None or value <= self.maximum)
@@ -99,7 +97,8 @@ def _as_number(value: object) -> int | float | None:
             except ValueError:
                 return None
     if isinstance(value, int):
-        return value
+        # No parameter is as large, and a float could not hold it.
+        return value if value.bit_length() <= 64 else None
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
@@ -108,12 +107,24 @@ def _as_bool(value: object) -> bool | None:
     return value if isinstance(value, bool) else words.get(str(value).lower())
 
 
-def _is_list_of_objects(text: str) -> bool:
+def _as_json(value: object) -> str | None:
+    """A list of objects in one spelling, the empty list as the empty text; None for anything else."""
     try:
-        items = json.loads(text)
-    except json.JSONDecodeError:
+        items = json.loads(value or "[]") if isinstance(value, str) else value
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            return None
+        return json.dumps(items, ensure_ascii=False, sort_keys=True, allow_nan=False) if items else ""
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether it can be stored: bytes of the command line that are no UTF-8 arrive as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         return False
-    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
+    return True
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -98,6 +98,8 @@ def parse(text: str, *, source: str) -> SpecContents:
         document = json.loads(text)
     except json.JSONDecodeError as error:
         raise InvalidInput(f"{source}:{error.lineno}: broken JSON ({error.msg}): mend it and repeat") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{source}: broken JSON ({error}): mend it and repeat") from error
     if not isinstance(document, dict):
         raise InvalidInput(f"{source}: a controlnet spec is a JSON object, not {type(document).__name__}")
     try:
