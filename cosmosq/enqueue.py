@@ -1,0 +1,250 @@
+"""Turning prompts and parameters into queued jobs, in one transaction."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from cosmosq import jobs, prompts
+from cosmosq.config import HostConfig
+from cosmosq.db import Ledger
+from cosmosq.engines.assignment import (
+    check_all,
+    check_combination,
+    complete,
+    digest_of,
+    from_columns,
+    hints_of,
+    to_columns,
+)
+from cosmosq.engines.parameter import Value, Values
+from cosmosq.errors import InvalidInput, NotFound
+from cosmosq.models import Clip, ClipVideo, Dependency, Job, JobInput, JobLabel, ParameterSet, Video
+from cosmosq.status import ENDED, Kind, Status
+
+_CHUNK = 500
+"""Values in one IN (…), well below SQLite's limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """One job that is asked for, checked and not yet recorded."""
+
+    prompt_id: str
+    kind: Kind
+    values: Values
+    inputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """(sha256, path) by role."""
+    source_job_id: int | None = None
+    """The job whose result is upscaled."""
+
+    def digest(self, engine: str) -> str:
+        """Hex sha256 shared by jobs that would make the same video."""
+        contents = {role: sha256 for role, (sha256, _) in self.inputs.items()}
+        told = [self.prompt_id, self.kind, engine, contents, digest_of(self.values), self.source_job_id]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enqueued:
+    """What became of one wish."""
+
+    id: int
+    status: str
+    prompt_id: str
+    kind: str
+    host: str
+    new: bool
+    """False: the same job was there already and nothing was queued."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Fields by name."""
+        return dict(vars(self))
+
+
+def enqueue(
+    ledger: Ledger,
+    host: HostConfig,
+    wishes: Sequence[Wish],
+    *,
+    now: datetime,
+    priority: int = 0,
+    labels: Mapping[str, str] | None = None,
+    again: bool = False,
+    held: bool = False,
+) -> list[Enqueued]:
+    """Record the wishes as jobs, all or none; the same job again is skipped unless `again`."""
+    with ledger.write() as session:
+        digests = [wish.digest(host.engine) for wish in wishes]
+        known = {} if again else _known(session, digests)
+        fresh: dict[str, Wish] = {}
+        for number, (digest, wish) in enumerate(zip(digests, wishes, strict=True)):
+            if digest not in known:
+                fresh[f"{digest}{number}" if again else digest] = wish
+        status = Status.HELD if held else Status.QUEUED
+        shared = {"host": host.name, "engine": host.engine, "priority": priority, "status": status}
+        ids = _insert(session, fresh, shared, labels or {}, now)
+        made = dict(zip(fresh, ids, strict=True))
+    answers = []
+    told: set[str] = set()
+    for number, (digest, wish) in enumerate(zip(digests, wishes, strict=True)):
+        job_id, known_status = known.get(digest, (0, ""))
+        new = not job_id and (again or digest not in told)
+        told.add(digest)
+        answers.append(
+            Enqueued(
+                id=job_id or made[f"{digest}{number}" if again else digest],
+                status=known_status or status,
+                prompt_id=wish.prompt_id,
+                kind=wish.kind,
+                host=host.name,
+                new=new,
+            )
+        )
+    return answers
+
+
+def _known(session: Session, digests: Sequence[str]) -> dict[str, tuple[int, str]]:
+    found: dict[str, tuple[int, str]] = {}
+    for chunk in _chunks(digests):
+        rows = select(Job.digest, Job.id, Job.status).where(Job.digest.in_(chunk)).order_by(Job.id)
+        found.update({digest: (job_id, status) for digest, job_id, status in session.execute(rows)})
+    return found
+
+
+def _insert(
+    session: Session, wishes: Mapping[str, Wish], shared: Mapping[str, Any], labels: Mapping[str, str], now: datetime
+) -> list[int]:
+    if not wishes:
+        return []
+    sets = _parameter_sets(session, [wish.values for wish in wishes.values()])
+    rows = [
+        {
+            **shared,
+            "kind": wish.kind,
+            "prompt_id": wish.prompt_id,
+            "parameter_set_id": sets[digest_of(wish.values)],
+            "digest": digest[:64],
+        }
+        for digest, wish in wishes.items()
+    ]
+    ids = jobs.add(session, rows, now)
+    numbered = list(zip(ids, wishes.values(), strict=True))
+    _insert_all(
+        session,
+        JobInput,
+        (
+            {"job_id": job_id, "role": role, "sha256": sha256, "path": path}
+            for job_id, wish in numbered
+            for role, (sha256, path) in wish.inputs.items()
+        ),
+    )
+    _insert_all(
+        session,
+        Dependency,
+        ({"job_id": i, "depends_on_id": wish.source_job_id} for i, wish in numbered if wish.source_job_id),
+    )
+    _insert_all(
+        session,
+        JobLabel,
+        ({"job_id": job_id, "key": key, "value": value} for job_id in ids for key, value in labels.items()),
+    )
+    return ids
+
+
+def _insert_all(session: Session, table: type[Any], rows: Iterable[dict[str, Any]]) -> None:
+    if listed := list(rows):
+        session.execute(insert(table), listed)
+
+
+def _parameter_sets(session: Session, all_values: Sequence[Values]) -> dict[str, int]:
+    """Ids of the sets by digest; those that are new are inserted."""
+    by_digest = {digest_of(values): values for values in all_values}
+    found: dict[str, int] = {}
+    for chunk in _chunks(list(by_digest)):
+        rows = select(ParameterSet.digest, ParameterSet.id).where(ParameterSet.digest.in_(chunk))
+        found.update(session.execute(rows).all())
+    missing = [{"digest": d, **to_columns(values)} for d, values in by_digest.items() if d not in found]
+    if missing:
+        statement = insert(ParameterSet).returning(ParameterSet.id, sort_by_parameter_order=True)
+        found.update(zip((str(row["digest"]) for row in missing), session.scalars(statement, missing), strict=True))
+    return found
+
+
+def _chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+
+
+def wishes_for(ledger: Ledger, references: Sequence[str] | None, overrides: Mapping[str, object]) -> list[Wish]:
+    """One wish a prompt: its own parameters, then `overrides` over them; None means every prompt.
+
+    Raises:
+        NotFound: no such prompt.
+        InvalidInput: a parameter or a combination that is not allowed.
+    """
+    given = check_all(overrides)
+    with ledger.read() as session:
+        if references is None:
+            records = prompts.list_prompts(ledger)
+        else:
+            records = [prompts.resolve(session, reference) for reference in references]
+        clip_inputs = {name: _clip_inputs(session, name) for name in {record.clip for record in records}}
+    return [_wish(record, given, clip_inputs[record.clip]) for record in records]
+
+
+def _clip_inputs(session: Session, clip: str) -> dict[str, tuple[str, str]]:
+    statement = (
+        select(ClipVideo.role, Video.sha256, Video.path)
+        .join(Clip, Clip.id == ClipVideo.clip_id)
+        .join(Video, Video.sha256 == ClipVideo.sha256)
+        .where(Clip.name == clip)
+    )
+    return {role: (sha256, path) for role, sha256, path in session.execute(statement)}
+
+
+def _wish(record: prompts.PromptRecord, given: Values, inputs: Mapping[str, tuple[str, str]]) -> Wish:
+    own: dict[str, Value] = {} if record.negative_text is None else {"negative_prompt": record.negative_text}
+    merged = {**own, **record.parameters, **given}
+    kind = Kind.UPSCALE if float(merged.get("upscale.weight", 0)) > 0 else Kind.TRANSFER
+    values = complete(kind, merged)
+    try:
+        check_combination(values, inputs)
+    except InvalidInput as error:
+        raise InvalidInput(f"prompt {record.name or record.id}: {error}") from error
+    used = {role: inputs[role] for role in ("input", *hints_of(values)) if role in inputs}
+    return Wish(prompt_id=record.id, kind=kind, values=values, inputs=used)
+
+
+def upscales_for(
+    ledger: Ledger, job_ids: Sequence[int], overrides: Mapping[str, object], *, weight: float | None = None
+) -> list[Wish]:
+    """One wish a job: its result, upscaled once the job has succeeded.
+
+    Raises:
+        NotFound: no such job.
+        InvalidInput: the job is an upscale itself, or ended without a result.
+    """
+    given = check_all({**overrides, **({} if weight is None else {"upscale.weight": weight})})
+    with ledger.read() as session:
+        return [_upscale(session, job_id, given) for job_id in job_ids]
+
+
+def _upscale(session: Session, job_id: int, given: Values) -> Wish:
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound(f"{job_id} is no job: `cosmosq status` shows them")
+    if job.kind == Kind.UPSCALE:
+        raise InvalidInput(f"job {job_id} is an upscale already: give the job it upscales")
+    if job.status in ENDED and job.status != Status.SUCCEEDED:
+        raise InvalidInput(f"job {job_id} is {job.status} and has no result: `cosmosq retry {job_id}` first")
+    row = session.get_one(ParameterSet, job.parameter_set_id)
+    source = from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns})
+    kept = {name: source[name] for name in ("negative_prompt", "fps", "seed", "guidance")}
+    values = complete(Kind.UPSCALE, kept, given)
+    check_combination(values, {"input"})
+    return Wish(prompt_id=job.prompt_id, kind=Kind.UPSCALE, values=values, source_job_id=job_id)
