@@ -1,0 +1,75 @@
+"""Which kind of failure an exception is. The engine has no error types of its own, so names and messages decide."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MESSAGE_LIMIT = 2000
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+INVALID_SPEC_MESSAGES = ("Invalid hint_key", "Must have 'input_video'", "Control weight for", "Must be one of")
+
+
+class Cancelled(BaseException):
+    """The client asked for it. No `Exception`: an engine's `except Exception` must not swallow it."""
+
+
+class InvalidSpec(Exception):
+    """The order cannot be carried out as it is written; change the spec."""
+
+
+class BadInput(Exception):
+    """An input video is missing or cannot be decoded."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`fatal` means that this process can serve no further attempt."""
+
+    error: str
+    message: str
+    fatal: bool
+
+
+def failure_of(exception: BaseException) -> Failure:
+    for cause in causes(exception):
+        error = error_of(cause)
+        if error != "engine_error":
+            return Failure(error, one_line(cause), fatal=error == "out_of_memory")
+    return Failure("engine_error", one_line(exception), fatal=any(map(is_cuda_error, causes(exception))))
+
+
+def error_of(exception: BaseException) -> str:
+    name, message = type(exception).__name__, str(exception)
+    if isinstance(exception, Cancelled):
+        return "cancelled"
+    if name == "OutOfMemoryError" or "CUDA out of memory" in message or isinstance(exception, MemoryError):
+        return "out_of_memory"
+    if isinstance(exception, OSError) and exception.errno in FULL:
+        return "disk_full"
+    if (isinstance(exception, FileNotFoundError) and ".pt" in message) or "Failed to load T5 model" in message:
+        return "missing_checkpoint"
+    if isinstance(exception, BadInput):
+        return "bad_input"
+    if isinstance(exception, InvalidSpec) or any(text in message for text in INVALID_SPEC_MESSAGES):
+        return "invalid_spec"
+    return "engine_error"
+
+
+def is_cuda_error(exception: BaseException) -> bool:
+    return "CUDA error" in str(exception)
+
+
+def causes(exception: BaseException | None) -> Iterator[BaseException]:
+    """The exception itself, then what led to it, so that a wrapped out-of-memory is still one."""
+    seen: set[int] = set()
+    while exception is not None and id(exception) not in seen:
+        seen.add(id(exception))
+        yield exception
+        exception = exception.__cause__ or exception.__context__
+
+
+def one_line(exception: BaseException) -> str:
+    text = " ".join(f"{type(exception).__name__}: {exception}".split())
+    return text[:MESSAGE_LIMIT]
