@@ -1,0 +1,65 @@
+"""This machine as a host: the workspace is on the GPU box, or there is no box."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from cosmosq.errors import HostFailed
+from cosmosq.files import part_of, publish, sha256_of, write_whole, writing
+from cosmosq.hosts.host import Completed
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalHost:
+    """A folder on this machine and its processes."""
+
+    name: str
+    root: PurePosixPath
+    python: str
+
+    def run(self, argv: Sequence[str], *, timeout_s: float = 60.0) -> Completed:
+        try:
+            done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout_s, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise HostFailed(f"{self.name}: {argv[0]} did not end within {timeout_s:g} s") from error
+        except OSError as error:
+            raise HostFailed(f"{self.name}: {argv[0]} cannot be run: {error.strerror}") from error
+        return Completed(
+            exit_code=done.returncode,
+            output=done.stdout.decode(errors="replace"),
+            errors=done.stderr.decode(errors="replace"),
+        )
+
+    def upload(self, local: Path, remote: PurePosixPath, *, sha256: str) -> None:
+        self._copy(local, Path(remote), sha256)
+
+    def download(self, remote: PurePosixPath, local: Path, *, sha256: str) -> None:
+        if not Path(remote).is_file():
+            raise HostFailed(f"{self.name}: {remote} is missing")
+        self._copy(Path(remote), local, sha256)
+
+    def _copy(self, source: Path, target: Path, sha256: str) -> None:
+        part = part_of(target)
+        with writing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, part)
+            if sha256_of(part) != sha256:
+                part.unlink()
+                raise HostFailed(f"{self.name}: the copy of {source} to {target} is not what {sha256[:12]} names")
+            publish(part, target)
+
+    def write(self, remote: PurePosixPath, data: bytes) -> None:
+        write_whole(Path(remote), data)
+
+    def read(self, remote: PurePosixPath, *, offset: int = 0, limit: int = 1 << 20) -> bytes:
+        try:
+            with Path(remote).open("rb") as stream:
+                stream.seek(offset)
+                return stream.read(limit)
+        except FileNotFoundError:
+            return b""
+
+    def exists(self, remote: PurePosixPath) -> bool:
+        return Path(remote).exists()

@@ -1,0 +1,1 @@
+"""The story of a session and its attempts on a host."""

@@ -1,0 +1,124 @@
+"""`events.jsonl` of a session, recorded in the ledger as it grows."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from cosmosq import jobs
+from cosmosq.db import Ledger
+from cosmosq.hosts import Host
+from cosmosq.models import Attempt, EngineSession, Event
+from cosmosq.session.folder import SessionFolder
+
+CHUNK_BYTES = 1 << 20
+_ENDINGS = ("done", "blocked", "failed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How the session says an attempt ended: `done`, `blocked` or `failed`."""
+
+    event: str
+    data: dict[str, Any]
+
+
+def record_new(ledger: Ledger, host: Host, session_id: str, folder: SessionFolder, now: datetime) -> int:
+    """Record what was appended since the stored offset; returns the number of bytes read.
+
+    The rows and the offset change in one transaction, so each line is recorded once, whoever dies when.
+    """
+    with ledger.read() as reading:
+        offset = reading.get_one(EngineSession, session_id).events_bytes
+    chunk = host.read(folder.events, offset=offset, limit=CHUNK_BYTES)
+    whole = chunk.rfind(b"\n") + 1
+    if whole == 0 and len(chunk) < CHUNK_BYTES:
+        return 0
+    # A line as long as a chunk is no event of ours: step over it.
+    taken = whole or len(chunk)
+    parsed = [_parse(line) for line in chunk[:taken].splitlines()]
+    with ledger.write() as session:
+        moved = update(EngineSession).where(EngineSession.id == session_id, EngineSession.events_bytes == offset)
+        session.execute(moved.values(events_bytes=offset + taken))
+        _record(session, session_id, parsed, now)
+    return taken
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        event = None
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+        return {"event": "unreadable", "line": line[:200].decode(errors="replace")}
+    return event
+
+
+def _record(session: Session, session_id: str, parsed: list[dict[str, Any]], now: datetime) -> None:
+    attempts = _attempts(session, session_id)
+    rows = []
+    for data in parsed:
+        event = str(data.pop("event"))[:30]
+        job_id, attempt_id = attempts.get(str(data.get("attempt")), (None, None))
+        if event == "step" and attempt_id is not None:
+            jobs.progress(session, attempt_id, **{key: _count(data, key) for key in ("clip", "clips", "step", "steps")})
+            continue
+        if event == "ready" and isinstance(data.get("load_s"), int | float):
+            loaded = update(EngineSession).where(EngineSession.id == session_id)
+            session.execute(loaded.values(load_s=data["load_s"]))
+        at = _time(data.pop("at", None), now)
+        ids = {"job_id": job_id, "attempt_id": attempt_id, "session_id": session_id}
+        rows.append({"at": at, "event": event, "data": data, **ids})
+    if rows:
+        session.execute(insert(Event), rows)
+
+
+def _attempts(session: Session, session_id: str) -> dict[str, tuple[int, int]]:
+    """(job id, attempt id) of the attempts bound to this session, by name."""
+    statement = select(Attempt.job_id, Attempt.number, Attempt.id).where(Attempt.session_id == session_id)
+    return {f"{job_id}-{number}": (job_id, attempt_id) for job_id, number, attempt_id in session.execute(statement)}
+
+
+def _count(data: dict[str, Any], key: str) -> int:
+    value = data.get(key)
+    return value if type(value) is int and 0 <= value < 10**9 else 0
+
+
+def _time(text: object, now: datetime) -> datetime:
+    try:
+        at = datetime.fromisoformat(str(text))
+    except ValueError:
+        return now
+    return at if at.tzinfo else now
+
+
+def was_accepted(ledger: Ledger, attempt_id: int) -> bool:
+    """Whether the session has taken the attempt from its inbox."""
+    with ledger.read() as session:
+        statement = select(Event.id).where(Event.attempt_id == attempt_id, Event.event == "accepted").limit(1)
+        return session.scalar(statement) is not None
+
+
+def ending_of(ledger: Ledger, attempt_id: int) -> Ending | None:
+    """What the session said about the end of an attempt, if it has."""
+    return _ending(ledger, Event.attempt_id == attempt_id)
+
+
+def failure_of(ledger: Ledger, session_id: str) -> Ending | None:
+    """What the session said about its own failure, e.g. to load the model."""
+    return _ending(ledger, Event.session_id == session_id, Event.attempt_id.is_(None), Event.job_id.is_(None))
+
+
+def _ending(ledger: Ledger, *conditions: Any) -> Ending | None:
+    statement = (
+        select(Event.event, Event.data)
+        .where(*conditions, Event.session_id.is_not(None), Event.event.in_(_ENDINGS))
+        .order_by(Event.id.desc())
+        .limit(1)
+    )
+    with ledger.read() as session:
+        row = session.execute(statement).first()
+    return Ending(event=row[0], data=row[1]) if row else None

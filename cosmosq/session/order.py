@@ -1,0 +1,114 @@
+"""All that one attempt needs, read from the ledger."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cosmosq.db import Ledger
+from cosmosq.engines.assignment import from_columns
+from cosmosq.engines.engine import session_key
+from cosmosq.engines.parameter import Values
+from cosmosq.engines.spec import render
+from cosmosq.errors import InvalidInput
+from cosmosq.files import sha256_of
+from cosmosq.hosts import Host
+from cosmosq.jobs import Claim
+from cosmosq.models import Artifact, Attempt, Dependency, Job, JobInput, ParameterSet, Prompt
+from cosmosq.paths import Workspace
+from cosmosq.session.folder import video_path
+from cosmosq.status import Kind, Status
+
+
+class InputChanged(InvalidInput):
+    """An input is not the file that was enqueued any more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """A video that the attempt needs, pinned by its hash."""
+
+    role: str
+    sha256: str
+    path: Path
+
+    def verify(self) -> None:
+        """Refuse a file that changed since it was enqueued.
+
+        Raises:
+            InputChanged: it is missing or has other contents; names the file.
+        """
+        if not self.path.is_file():
+            raise InputChanged(f"the {self.role} video {self.path} is missing: put it back, then retry the job")
+        if sha256_of(self.path) != self.sha256:
+            raise InputChanged(
+                f"the {self.role} video {self.path} changed after it was enqueued: "
+                "put the old one back and retry, or add the clip again and enqueue anew"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One attempt's job in full."""
+
+    job_id: int
+    kind: Kind
+    text: str
+    values: Values
+    engine: str
+    inputs: tuple[Input, ...]
+    title: str
+    """For the name of the results' folder."""
+    created_at: datetime
+
+    @property
+    def key(self) -> Mapping[str, Any]:
+        """What a session must have to serve it."""
+        return session_key(self.engine, self.values)
+
+    def spec(self, host: Host) -> dict[str, Any]:
+        """The controlnet spec with paths on the host."""
+        return render(self.text, self.values, {i.role: video_path(host.root, i.sha256) for i in self.inputs})
+
+
+def load_order(ledger: Ledger, workspace: Workspace, claim: Claim) -> Order:
+    """Read the job that was claimed."""
+    with ledger.read() as session:
+        job = session.get_one(Job, claim.job_id)
+        prompt = session.get_one(Prompt, job.prompt_id)
+        row = session.get_one(ParameterSet, job.parameter_set_id)
+        inputs = _pinned(session, job.id)
+        if job.kind == Kind.UPSCALE and not inputs:
+            inputs = (_source(session, workspace, job.id),)
+        return Order(
+            job_id=job.id,
+            kind=Kind(job.kind),
+            text=prompt.text,
+            values=from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns}),
+            engine=job.engine,
+            inputs=inputs,
+            title=prompt.name or prompt.text,
+            created_at=job.created_at,
+        )
+
+
+def _pinned(session: Session, job_id: int) -> tuple[Input, ...]:
+    rows = session.scalars(select(JobInput).where(JobInput.job_id == job_id).order_by(JobInput.role)).all()
+    return tuple(Input(role=row.role, sha256=row.sha256, path=Path(row.path)) for row in rows)
+
+
+def _source(session: Session, workspace: Workspace, job_id: int) -> Input:
+    """The result that an upscale works on: the newest video of the job it depends on."""
+    statement = (
+        select(Artifact.sha256, Artifact.path)
+        .join(Attempt, Attempt.id == Artifact.attempt_id)
+        .join(Dependency, Dependency.depends_on_id == Attempt.job_id)
+        .where(Dependency.job_id == job_id, Artifact.kind == "video", Attempt.status == Status.SUCCEEDED)
+        .order_by(Attempt.number.desc())
+    )
+    sha256, path = session.execute(statement).first() or ("", "")
+    return Input(role="input", sha256=sha256, path=workspace.root / path)

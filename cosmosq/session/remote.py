@@ -1,0 +1,179 @@
+"""Sessions on the host: started once, found again, closed."""
+
+import json
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import select, update
+
+from cosmosq.engines.engine import get_engine
+from cosmosq.errors import HostFailed
+from cosmosq.models import EngineSession
+from cosmosq.session import events, scripts
+from cosmosq.session.folder import SessionFolder, scripts_path
+from cosmosq.session.site import Site
+
+log = logging.getLogger(__name__)
+
+CLOSE_S = 60.0
+"""How long a session may take to end after it was asked to."""
+IDLE_EXIT_S = 1800.0
+"""A session that hears nothing from anybody for so long frees its GPU by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteSession:
+    """One session that we started, now or in an earlier life."""
+
+    id: str
+    key: str
+    folder: SessionFolder
+    scripts_digest: str
+
+    def serves(self, key: Mapping[str, Any]) -> bool:
+        return self.key == encode_key(key)
+
+
+def encode_key(key: Mapping[str, Any]) -> str:
+    """The key as the ledger stores it."""
+    return json.dumps(key, sort_keys=True)
+
+
+def start(site: Site, key: Mapping[str, Any]) -> RemoteSession:
+    """Start a session for jobs with this key; it loads the model while we go on.
+
+    Raises:
+        HostFailed: the host could not start it.
+    """
+    now = site.now()
+    folder_of_scripts = scripts.ship(site.host)
+    session_id = f"s-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    folder = SessionFolder(path=site.host.root / "sessions" / session_id)
+    engine = get_engine(site.config.engine)
+    # Recorded first: if the reply to the start is lost, the next life of the worker still finds the session.
+    with site.ledger.write() as session:
+        session.add(
+            EngineSession(
+                id=session_id,
+                host=site.host.name,
+                engine=engine.name,
+                simulated=engine.simulated,
+                key=encode_key(key),
+                scripts_digest=scripts.digest(),
+                remote_path=str(folder.path),
+                started_at=now,
+            )
+        )
+    site.host.write(folder.start, json.dumps(_start_order(site, session_id, key, folder, folder_of_scripts)).encode())
+    _box(site, scripts.digest(), "start", folder.path)
+    log.info("session started", extra={"session": session_id})
+    return RemoteSession(id=session_id, key=encode_key(key), folder=folder, scripts_digest=scripts.digest())
+
+
+def _start_order(
+    site: Site, session_id: str, key: Mapping[str, Any], folder: SessionFolder, own: PurePosixPath
+) -> dict[str, Any]:
+    engine = get_engine(site.config.engine)
+    checkout = PurePosixPath(site.config.checkout or str(own))
+    return {
+        "session": session_id,
+        "root": str(site.host.root),
+        "argv": [site.host.python, str(own / "session.py"), str(folder.path)],
+        "env": {
+            "PYTHONPATH": str(engine.python_path(own, checkout)),
+            "PYTHONUNBUFFERED": "1",
+            **engine.environment({"ledger": str(site.host.root / "generations.jsonl"), **site.config.simulator}),
+        },
+        "key": dict(key),
+        "checkpoint_dir": site.config.checkpoint_dir,
+        "offload": list(site.config.offload),
+        "idle_exit_s": IDLE_EXIT_S,
+        "cwd": str(checkout),
+    }
+
+
+def state_of(site: Site, session: RemoteSession) -> str:
+    """`running`, or how it ended: `exited N`, `lost: rebooted`, `lost: killed`, `lost: absent`."""
+    found = _box(site, session.scripts_digest, "status", session.folder.path)[0]
+    match found["state"]:
+        case "running":
+            return "running"
+        case "exited":
+            return f"exited {found['exit']}"
+        case "lost":
+            return f"lost: {found['reason']}"
+        case _:
+            return "lost: absent"
+
+
+def is_over(site: Site, session: RemoteSession) -> bool:
+    """Cheap look whether it has ended; a session that was killed is only seen by `state_of`."""
+    return site.host.exists(session.folder.exit)
+
+
+def close(site: Site, session: RemoteSession) -> None:
+    """Ask the session to end after its current attempt, wait for it, and record how it ended."""
+    site.host.write(session.folder.stop, b"")
+    deadline = time.monotonic() + CLOSE_S
+    while (state := state_of(site, session)) == "running" and time.monotonic() < deadline:
+        if site.abandoned.wait(site.poll_s):
+            return
+    if state == "running":
+        _box(site, session.scripts_digest, "kill", session.folder.path)
+        state = state_of(site, session)
+    record_end(site, session, state)
+
+
+def kill(site: Site, session: RemoteSession) -> None:
+    """End a session that does not answer any more."""
+    _box(site, session.scripts_digest, "kill", session.folder.path)
+    record_end(site, session, state_of(site, session))
+
+
+def record_end(site: Site, session: RemoteSession, end: str) -> None:
+    """Record the last events and how the session ended."""
+    while events.record_new(site.ledger, site.host, session.id, session.folder, site.now()):
+        pass
+    with site.ledger.write() as writing:
+        ended = update(EngineSession).where(EngineSession.id == session.id, EngineSession.end.is_(None))
+        writing.execute(ended.values(end=end[:40], ended_at=site.now()))
+    log.info("session ended: %s", end, extra={"session": session.id})
+
+
+def find(site: Site, session_id: str) -> RemoteSession:
+    """A session of the ledger."""
+    with site.ledger.read() as session:
+        return _from_row(session.get_one(EngineSession, session_id))
+
+
+def unended(site: Site) -> list[RemoteSession]:
+    """Sessions of this host of which no end is recorded, newest first."""
+    statement = (
+        select(EngineSession)
+        .where(EngineSession.host == site.host.name, EngineSession.end.is_(None))
+        .order_by(EngineSession.started_at.desc())
+    )
+    with site.ledger.read() as session:
+        return [_from_row(row) for row in session.scalars(statement)]
+
+
+def _from_row(row: EngineSession) -> RemoteSession:
+    folder = SessionFolder(path=PurePosixPath(row.remote_path))
+    return RemoteSession(id=row.id, key=row.key, folder=folder, scripts_digest=row.scripts_digest)
+
+
+def _box(site: Site, digest: str, command: str, folder: PurePosixPath) -> Any:
+    """Run `box.py` of the session's own version and return what it printed."""
+    program = scripts_path(site.host.root, digest) / "box.py"
+    done = site.host.run([site.host.python, str(program), command, str(folder)])
+    if done.exit_code != 0:
+        raise HostFailed(f"{site.host.name}: box.py {command} failed ({done.exit_code}): {done.errors[-500:]}")
+    try:
+        return json.loads(done.output)
+    except ValueError as error:
+        raise HostFailed(f"{site.host.name}: box.py {command} answered nonsense: {done.output[:200]}") from error

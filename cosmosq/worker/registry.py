@@ -1,0 +1,85 @@
+"""Which process serves which host: at most one each."""
+
+import os
+import platform
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import psutil
+from sqlalchemy import delete, select, update
+
+from cosmosq.db import Ledger
+from cosmosq.errors import WorkerBusy
+from cosmosq.models import Worker as Row
+
+_SAME_START = timedelta(seconds=2)
+"""Slack when start times are compared: the clock may have been corrected meanwhile."""
+
+
+def new_owner() -> str:
+    """A name for this process that no other, earlier or later, has."""
+    return f"{platform.node()[:40]}:{os.getpid()}:{secrets.token_hex(6)}"
+
+
+def register(ledger: Ledger, hosts: Sequence[str], owner: str, *, silent_s: float, now: datetime) -> None:
+    """Enter this process as the worker of the hosts, all or none.
+
+    Args:
+        silent_s: a worker on another machine that was silent for so long is taken to be gone.
+
+    Raises:
+        WorkerBusy: another living worker serves one of them; the message names it.
+    """
+    with ledger.write() as session:
+        for host in hosts:
+            other = session.get(Row, host)
+            if other is not None and _is_alive(other, now, silent_s):
+                raise WorkerBusy(
+                    f"host {host} is served by the worker with pid {other.pid} on {other.machine}: "
+                    "stop that one first, or let it do the work"
+                )
+            session.merge(
+                Row(
+                    host=host,
+                    owner=owner,
+                    machine=platform.node(),
+                    pid=os.getpid(),
+                    process_started_at=_started_at(psutil.Process()),
+                    heartbeat_at=now,
+                )
+            )
+
+
+def _is_alive(other: Row, now: datetime, silent_s: float) -> bool:
+    if other.machine != platform.node():
+        return now - other.heartbeat_at < timedelta(seconds=silent_s)
+    try:
+        process = psutil.Process(other.pid)
+        same = abs(_started_at(process) - other.process_started_at) < _SAME_START
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _started_at(process: psutil.Process) -> datetime:
+    return datetime.fromtimestamp(process.create_time(), UTC)
+
+
+def beat(ledger: Ledger, owner: str, now: datetime) -> None:
+    """Say that this worker lives."""
+    with ledger.write() as session:
+        session.execute(update(Row).where(Row.owner == owner).values(heartbeat_at=now))
+
+
+def unregister(ledger: Ledger, owner: str) -> None:
+    """Take this process out."""
+    with ledger.write() as session:
+        session.execute(delete(Row).where(Row.owner == owner))
+
+
+def serving(ledger: Ledger, host: str, *, silent_s: float, now: datetime) -> int | None:
+    """The pid of the living worker of a host, or None."""
+    with ledger.read() as session:
+        other = session.scalar(select(Row).where(Row.host == host))
+        return other.pid if other is not None and _is_alive(other, now, silent_s) else None

@@ -1,0 +1,195 @@
+"""The worker: Huey's consumer in the main thread, a line of work per host, and a clock beside them."""
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from cosmosq import jobs
+from cosmosq.config import Config
+from cosmosq.db import Ledger
+from cosmosq.errors import CosmosqError, StaleClaim
+from cosmosq.hosts import open_host
+from cosmosq.models import Job
+from cosmosq.paths import Workspace
+from cosmosq.queue import Queue
+from cosmosq.session.attempt import Abandoned
+from cosmosq.session.site import Site
+from cosmosq.worker import registry
+from cosmosq.worker.line import Line
+
+log = logging.getLogger(__name__)
+
+CLOCK_S = 0.3
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+ABANDON_S = 10.0
+"""How long threads get to notice that they must leave at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """What a worker is told; `run` does it."""
+
+    workspace: Workspace
+    config: Config
+    ledger: Ledger
+    hosts: tuple[str, ...]
+    poll_s: float = 0.2
+    until_empty: bool = False
+    """Stop when no job can start and none runs."""
+    only: Sequence[int] | None = None
+    """Serve these jobs alone."""
+    announce: Callable[[str], None] = log.info
+    """Takes words for the person at the terminal."""
+
+    def run(self) -> bool:
+        """Work until stopped; call it in the main thread.
+
+        Returns:
+            False if it was stopped at once and left work running on a host.
+
+        Raises:
+            WorkerBusy: a host has a worker already.
+            StorageFailed: this machine cannot store results any more.
+        """
+        owner = registry.new_owner()
+        registry.register(self.ledger, self.hosts, owner, silent_s=self.config.lease_s, now=datetime.now(UTC))
+        try:
+            with _signal_handlers_kept():
+                return _Shift(self, owner).work()
+        finally:
+            registry.unregister(self.ledger, owner)
+
+
+@contextmanager
+def _signal_handlers_kept() -> Iterator[None]:
+    """Huey's consumer installs its own and leaves them behind."""
+    kept = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+class _Shift:
+    """One run of a worker: its threads and what they share."""
+
+    def __init__(self, worker: Worker, owner: str) -> None:
+        self.worker, self.owner = worker, owner
+        self.abandoned = threading.Event()
+        self.ended = threading.Event()
+        self.is_hurried = False
+        self.failure: CosmosqError | None = None
+        self.queue = Queue(worker.workspace.queue_path)
+        self.consumer = self.queue.consumer(self._answer, threads=len(worker.hosts))
+        self.consumer.on_patience = self._say_patience
+        self.lines = {name: self._line(name) for name in worker.hosts}
+
+    def _line(self, name: str) -> Line:
+        worker = self.worker
+        config = worker.config.host(name)
+        site = Site(
+            workspace=worker.workspace,
+            ledger=worker.ledger,
+            host=open_host(config, default_root=worker.workspace.host_path(name)),
+            config=config,
+            retries=worker.config.retries,
+            poll_s=worker.poll_s,
+            abandoned=self.abandoned,
+        )
+        return Line(
+            site,
+            self.owner,
+            lease_s=worker.config.lease_s,
+            stopping=self.consumer.stop_flag.is_set,
+            linger=not worker.until_empty,
+            only=worker.only,
+        )
+
+    def work(self) -> bool:
+        """From reconciling to the last thread's end; False if work was left running."""
+        for line in self.lines.values():
+            line.reconcile()
+        clock = threading.Thread(target=self._clock, name="clock", daemon=True)
+        clock.start()
+        try:
+            self.consumer.run()
+            self._end_threads()
+        finally:
+            self.abandoned.set()
+            self.ended.set()
+            clock.join()
+            self.queue.close()
+        if self.failure is not None:
+            raise self.failure
+        return not self.is_hurried
+
+    def _say_patience(self) -> None:
+        if any(line.is_busy for line in self.lines.values()):
+            self.worker.announce("finishing the current job: interrupt again to stop at once and leave it running")
+
+    def _end_threads(self) -> None:
+        # The consumer's handler would only note a signal that nobody looks at any more.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # After a first SIGINT the consumer waited for the lines; one that is busy now was not waited for.
+        self.is_hurried = self.consumer.was_told_to_stop and any(line.is_busy for line in self.lines.values())
+        if self.is_hurried:
+            self.abandoned.set()
+        for line in self.lines.values():
+            # Not by joining threads: Python 3.11 takes a thread for ended once joining it was interrupted.
+            line.wait_idle(ABANDON_S if self.is_hurried else None)
+            if not self.is_hurried:
+                line.slot.close()
+
+    def _answer(self, job_id: int) -> None:
+        """A ticket was rung: let the job's host work, whichever job is next there."""
+        try:
+            with self.worker.ledger.read() as session:
+                host = session.scalar(select(Job.host).where(Job.id == job_id))
+            if host in self.lines:
+                self.lines[host].serve_all()
+        except Abandoned:
+            log.info("left running", extra={"job": job_id})
+        except StaleClaim as error:
+            log.warning("%s", error, extra={"job": job_id})
+        except CosmosqError as error:
+            self.failure = error
+            self.consumer.stop_flag.set()
+
+    def _clock(self) -> None:
+        """Heartbeat, doorbell and the end of the work, several times a second."""
+        beat_at = 0.0
+        while not self.ended.wait(CLOCK_S):
+            try:
+                if time.monotonic() >= beat_at:
+                    self._beat()
+                    beat_at = time.monotonic() + self.worker.config.lease_s / 3
+                self._ring_idle_lines()
+                if self.worker.until_empty and self._is_empty():
+                    self.consumer.stop_flag.set()
+            except Exception:
+                # A full disk must not end the heartbeat for good.
+                log.exception("the clock missed a beat")
+
+    def _beat(self) -> None:
+        now = datetime.now(UTC)
+        jobs.renew(self.worker.ledger, self.owner, lease_s=self.worker.config.lease_s, now=now)
+        registry.beat(self.worker.ledger, self.owner, now)
+
+    def _ring_idle_lines(self) -> None:
+        """Huey may have lost a ticket, or a thread may have looked away just when it rang."""
+        idle = [line for line in self.lines.values() if not line.is_busy]
+        waiting = [job_id for line in idle if (job_id := line.next_id()) is not None]
+        if waiting and not self.queue.waiting():
+            self.queue.ring(waiting)
+
+    def _is_empty(self) -> bool:
+        # In this order: a line that is found idle after there was nothing to do cannot have begun anything.
+        return all(line.next_id() is None and not line.is_busy for line in self.lines.values())

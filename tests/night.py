@@ -1,0 +1,187 @@
+"""A small workspace with a quick simulated engine, for tests that let real workers work."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from cosmosq import clips, prompts
+from cosmosq.cli.init import create
+from cosmosq.config import Config, load_config
+from cosmosq.db import Ledger, open_ledger
+from cosmosq.enqueue import enqueue, wishes_for
+from cosmosq.paths import Workspace
+from cosmosq.report import query
+from cosmosq.worker import Worker
+from tests.media import make_video
+
+PATIENCE_S = 60.0
+QUICK = {"scale": 0.1, "clip_frames": 9, "load_s": 0.0, "step_s": 0.0}
+
+SETTINGS = """\
+default_host = "sim"
+retries = {retries}
+lease_s = 5
+
+[hosts.sim]
+transport = "local"
+engine = "simulated"
+idle_close = {idle_close}
+stall_s = {stall_s}
+
+[hosts.sim.simulator]
+{simulator}
+"""
+
+
+@dataclass
+class Night:
+    """A workspace, its clip `shot` and what happened in it."""
+
+    workspace: Workspace
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return open_ledger(self.workspace.ledger_path)
+
+    @property
+    def config(self) -> Config:
+        return load_config(self.workspace.config_path)
+
+    @property
+    def box(self) -> Path:
+        """Root of the host `sim`."""
+        return self.workspace.host_path("sim")
+
+    def enqueue(self, prompt: str = "a quiet kitchen", *, again: bool = False, **parameters: object) -> int:
+        """One job of a prompt with `edge_weight=0.5` and the like; returns its id."""
+        given = {"edge.weight": 0.5, "num_steps": 3, **{dotted(name): value for name, value in parameters.items()}}
+        record = prompts.add(self.ledger, [prompts.Draft(text=prompt, clip="shot")], now())[0]
+        wishes = wishes_for(self.ledger, [record.id], given)
+        return enqueue(self.ledger, self.config.host(), wishes, now=now(), again=again)[0].id
+
+    def worker(self, *arguments: str) -> "subprocess.Popen[str]":
+        """A real worker process."""
+        command = [
+            sys.executable,
+            "-m",
+            "cosmosq",
+            "-w",
+            str(self.workspace.root),
+            "worker",
+            "--poll",
+            "0.02",
+            *arguments,
+        ]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.processes.append(process)
+        return process
+
+    def work(self) -> None:
+        """Do all there is in this very process; spares the start of another one."""
+        options = {"workspace": self.workspace, "config": self.config, "ledger": self.ledger, "hosts": ("sim",)}
+        Worker(**options, until_empty=True, poll_s=0.02).run()
+
+    def job(self, job_id: int) -> dict[str, Any]:
+        with self.ledger.read() as session:
+            return query.job(session, job_id)
+
+    def statuses(self) -> list[str]:
+        return [str(value) for (value,) in self.sql("SELECT status FROM jobs ORDER BY id")]
+
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        with self.ledger.read() as session:
+            return [tuple(row) for row in session.execute(text(statement))]
+
+    def box_ledger(self, kind: str) -> list[dict[str, Any]]:
+        """What the simulated box itself says it did: `load` or `generation`."""
+        path = self.box / "generations.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [entry for entry in map(json.loads, lines) if entry["kind"] == kind]
+
+    @property
+    def generations(self) -> list[dict[str, Any]]:
+        return self.box_ledger("generation")
+
+    @property
+    def loads(self) -> list[dict[str, Any]]:
+        return self.box_ledger("load")
+
+    def video(self, job_id: int) -> Path:
+        with self.ledger.read() as session:
+            path = query.video_of(session, job_id)
+        assert path is not None, self.job(job_id)["message"]
+        return self.workspace.root / path
+
+    def session_pids(self) -> list[int]:
+        """Session processes that live on the box."""
+        found = []
+        for path in self.box.glob("sessions/*/session.json"):
+            pid = json.loads(path.read_text())["pid"]
+            if not (path.parent / "exit").exists() and Path(f"/proc/{pid}").exists():
+                found.append(pid)
+        return found
+
+    def close(self) -> None:
+        """End what a test left running."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        for pid in self.session_pids():
+            os.kill(pid, signal.SIGKILL)
+        self.ledger.close()
+
+
+def make_night(
+    root: Path,
+    *,
+    simulator: Mapping[str, object] | None = None,
+    faults: Sequence[Mapping[str, object]] = (),
+    retries: int = 2,
+    idle_close: float = 60,
+    stall_s: float = 3600,
+    roles: Sequence[str] = ("input",),
+) -> Night:
+    """A workspace whose clip `shot` has a small video for each role."""
+    told = {**QUICK, **(simulator or {})}
+    lines = [f"{name} = {json.dumps(value)}" for name, value in told.items()]
+    for fault in faults:
+        lines += ["", "[[hosts.sim.simulator.faults]]", *(f"{k} = {json.dumps(v)}" for k, v in fault.items())]
+    settings = SETTINGS.format(retries=retries, idle_close=idle_close, stall_s=stall_s, simulator="\n".join(lines))
+    night = Night(create(root / "night", settings))
+    arguments = [f"{role}={make_video(root / f'{role}.mp4', seed=seed)}" for seed, role in enumerate(roles)]
+    clips.add(night.ledger, night.workspace, "shot", arguments, now=now())
+    return night
+
+
+def dotted(name: str) -> str:
+    """`edge_weight` → `edge.weight`, for keyword arguments."""
+    hint, _, rest = name.partition("_")
+    hints = ("vis", "edge", "depth", "seg", "keypoint", "hdmap", "lidar", "upscale")
+    return f"{hint}.{rest}" if hint in hints else name
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def wait_for(condition: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait until the condition holds, and fail with `what` if it never does."""
+    deadline = time.monotonic() + patience_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {patience_s:g} s for {what}"
+        time.sleep(0.01)
