@@ -1,0 +1,86 @@
+"""The command line: commands parse, call and render; each is imported only when it is used."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cosmosq import __version__
+from cosmosq.cli.app import App
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Make a workspace."),
+    "clip": ("clip", "Name sets of input videos."),
+    "prompt": ("prompt", "Record prompts, or import controlnet specs."),
+    "parameters": ("parameters", "List the engine's parameters."),
+    "enqueue": ("enqueue", "Queue jobs."),
+    "worker": ("worker", "Work on queued jobs until stopped."),
+    "run": ("run", "Enqueue, work and follow in the foreground."),
+    "status": ("status", "List jobs."),
+    "show": ("show", "Show one job in full."),
+    "log": ("log", "Print a job's log."),
+    "wait": ("wait", "Wait until jobs have ended."),
+    "cancel": ("steer", "Cancel jobs."),
+    "retry": ("steer", "Queue jobs again that ended without success."),
+    "hold": ("steer", "Keep queued jobs back."),
+    "release": ("steer", "Queue held jobs again."),
+    "remove": ("steer", "Forget jobs."),
+    "report": ("report", "Say what the jobs made."),
+    "db": ("db", "Look after the ledger."),
+    "demo": ("demo", "Run a small night on the simulated engine."),
+}
+"""Module of each command and its one line of help, so that `--help` imports none of them."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"cosmosq.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            ctx.fail(f"{args[0]} is no command{hint}: `cosmosq --help` lists them")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "-w",
+    "--workspace",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The workspace; by default COSMOSQ_WORKSPACE, else the nearest one upwards.",
+)
+@click.option("--debug", is_flag=True, help="Show tracebacks and what is logged.")
+@click.version_option(__version__, prog_name="cosmosq")
+@click.pass_context
+def cli(ctx: click.Context, workspace: Path | None, debug: bool) -> None:
+    """Queue, run and compare many NVIDIA Cosmos-Transfer videos overnight."""
+    app = ctx.obj = App(named_workspace=workspace, debug=debug)
+    ctx.call_on_close(app.close)
+
+
+def main(arguments: list[str] | None = None, **extra: Any) -> int:
+    """Run one command and return its exit code; errors become one line on stderr."""
+    from cosmosq.cli.guard import guarded
+
+    return guarded(cli, arguments, **extra)

@@ -1,0 +1,41 @@
+"""What every command is handed: the workspace, its settings and its ledger, opened when first asked for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cosmosq.paths import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from cosmosq.config import Config
+    from cosmosq.db import Ledger
+
+
+@dataclass
+class App:
+    """One invocation of the command line."""
+
+    named_workspace: Path | None = None
+    debug: bool = False
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        return find_workspace(self.named_workspace)
+
+    @cached_property
+    def config(self) -> "Config":
+        from cosmosq.config import load_config
+
+        return load_config(self.workspace.config_path)
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        from cosmosq.db import open_ledger
+
+        return open_ledger(self.workspace.ledger_path)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "ledger" in vars(self):
+            self.ledger.close()

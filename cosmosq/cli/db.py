@@ -1,0 +1,54 @@
+"""`cosmosq db`: the ledger's schema and backups."""
+
+import click
+
+from cosmosq.cli import output
+from cosmosq.cli.app import App
+
+
+@click.group()
+def db() -> None:
+    """Look after the ledger."""
+
+
+@db.command()
+@click.pass_obj
+def upgrade(app: App) -> None:
+    """Bring the ledger to this version's schema, after a backup if it holds rows."""
+    from cosmosq import migrate
+
+    backup = migrate.upgrade(app.workspace.ledger_path, backups=app.workspace.backups_path)
+    if backup is not None:
+        output.say(f"backup: {backup}")
+    output.say("the ledger is up to date")
+
+
+@db.command()
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.pass_obj
+def check(app: App, as_json: bool) -> None:
+    """Check the ledger: SQLite's own check, references, and the schema against the models."""
+    from cosmosq import migrate
+    from cosmosq.errors import InvalidLedger
+
+    problems = migrate.problems(app.ledger.path)
+    if as_json:
+        output.emit_json({"path": str(app.ledger.path), "ok": not problems, "problems": problems})
+    if problems:
+        raise InvalidLedger(f"{app.ledger.path}: {problems[0]}: restore a copy from .cosmosq/backups")
+    if not as_json:
+        output.say("the ledger is in order")
+
+
+@db.command()
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.pass_obj
+def backup(app: App, as_json: bool) -> None:
+    """Copy the ledger to `.cosmosq/backups`, also while a worker writes."""
+    from cosmosq import migrate
+
+    path = migrate.back_up(app.ledger.path, app.workspace.backups_path)
+    if as_json:
+        output.emit_json({"path": str(path)})
+    else:
+        output.emit(str(path))

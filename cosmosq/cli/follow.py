@@ -1,0 +1,141 @@
+"""Jobs as they go: bars on a terminal, and a line for each that ends."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from cosmosq.cli import output
+from cosmosq.cli.app import App
+from cosmosq.cli.status import progress_of
+from cosmosq.report.durations import duration
+from cosmosq.status import ENDED, Status
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+REFRESH_S = 0.3
+
+
+class Follower:
+    """Shows jobs until it is closed; `ids` narrows it to some."""
+
+    def __init__(self, app: App, ids: Sequence[int] = ()) -> None:
+        from cosmosq.report import query
+
+        self.app, self.ids = app, list(ids)
+        self._bars = output.progress_bars()
+        self._tasks: dict[int, TaskID] = {}
+        self._usual: dict[tuple[str, int], float | None] = {}
+        with app.ledger.read() as session:
+            self._seen = query.newest_event(session)
+
+    def __enter__(self) -> "Follower":
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def refresh(self) -> None:
+        """Print what ended since the last look, and draw what runs."""
+        from cosmosq.report import query
+
+        with self.app.ledger.read() as session:
+            moves = query.moves_since(session, self._seen, self.ids)
+            running = query.jobs(session, query.Filter(ids=self.ids, statuses=[Status.RUNNING]))
+            for move in moves:
+                self._seen = move["id"]
+                if move["event"] in ENDED:
+                    self._say_end(move, query.video_of(session, move["job_id"]))
+                elif move["event"] == Status.QUEUED and "error" in move["data"]:
+                    self._say(f"job {move['job_id']} is queued again: {_why(move)}")
+            for row in running:
+                self._draw(row, self._left_s(session, row))
+        for job_id in set(self._tasks) - {row["id"] for row in running}:
+            self._bars.remove_task(self._tasks.pop(job_id))
+
+    def _say_end(self, move: dict[str, Any], video: str | None) -> None:
+        told = f": {video}" if move["event"] == Status.SUCCEEDED else f": {_why(move)}"
+        self._say(f"job {move['job_id']} {move['event']}{told}")
+
+    def _say(self, text: str) -> None:
+        # Rich moves the bars out of the way of what is printed through its console.
+        if self._bars.disable:
+            output.say(text)
+        else:
+            self._bars.console.print(output.clean(text), markup=False, highlight=False)
+
+    def _draw(self, row: dict[str, Any], left_s: float | None) -> None:
+        if row["id"] not in self._tasks:
+            name = output.one_line(row["prompt_name"] or row["prompt_id"], 24)
+            self._tasks[row["id"]] = self._bars.add_task(f"job {row['id']} {name}", total=None, detail="", left="")
+        steps, clips = row["steps"] or 0, row["clips"] or 1
+        done = (max(row["clip"] or 1, 1) - 1) * steps + (row["step"] or 0)
+        self._bars.update(
+            self._tasks[row["id"]],
+            total=steps * clips or None,
+            completed=done,
+            detail=progress_of(row),
+            left=f"about {duration(left_s)} left" if left_s is not None else "",
+        )
+
+    def _left_s(self, session: Any, row: dict[str, Any]) -> float | None:
+        """Seconds to go, from past attempts of this host with as many steps."""
+        from cosmosq.report import query
+
+        if row["phase"] != "generating" or not row["steps"]:
+            return None
+        key = (row["host"], row["steps"])
+        if key not in self._usual:
+            self._usual[key] = query.usual_seconds(session, *key)
+        usual = self._usual[key]
+        if usual is None:
+            return None
+        elapsed: float = (datetime.now(UTC) - row["phase_at"]).total_seconds()
+        return max(0.0, usual * (row["clips"] or 1) - elapsed)
+
+
+def _why(move: dict[str, Any]) -> str:
+    words = (move["data"].get("error"), move["data"].get("message"))
+    return output.one_line(": ".join(str(word) for word in words if word), 200)
+
+
+def follow_until_ended(app: App, ids: Sequence[int], timeout_s: float | None = None) -> dict[int, Status]:
+    """Show the jobs until all have ended or the time is up; returns where each stands."""
+    from cosmosq.report import query
+
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    with Follower(app, ids) as follower:
+        while True:
+            with app.ledger.read() as session:
+                rows = query.jobs(session, query.Filter(ids=ids))
+            follower.refresh()
+            found = {row["id"]: Status(row["status"]) for row in rows}
+            late = deadline is not None and time.monotonic() >= deadline
+            if late or all(status in ENDED for status in found.values()):
+                return found
+            time.sleep(REFRESH_S)
+
+
+def while_following(app: App, ids: Sequence[int], work: Callable[[], bool]) -> bool:
+    """Do `work` in this thread and show the jobs from another one."""
+    ended = threading.Event()
+
+    def show() -> None:
+        while not ended.wait(REFRESH_S):
+            follower.refresh()
+
+    with Follower(app, ids) as follower:
+        thread = threading.Thread(target=show, name="follower", daemon=True)
+        thread.start()
+        try:
+            return work()
+        finally:
+            ended.set()
+            thread.join()
+            follower.refresh()

@@ -1,0 +1,80 @@
+"""`cosmosq log`."""
+
+import time
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import click
+
+from cosmosq.cli import output
+from cosmosq.cli.app import App
+from cosmosq.cli.selection import named_jobs
+from cosmosq.errors import InvalidInput, JobFailed, NotFound
+from cosmosq.status import ENDED, Status
+
+if TYPE_CHECKING:
+    from cosmosq.report.query import LogPlace
+
+_FOLLOW_S = 0.3
+
+
+@click.command()
+@click.argument("job")
+@click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended; exit code 1 if it failed.")
+@click.pass_obj
+def log(app: App, job: str, follow: bool) -> None:
+    """Print a job's log.
+
+    It is what the engine said in the newest attempt of JOB.
+    """
+    ids = named_jobs(app, [job])
+    if len(ids) != 1:
+        raise InvalidInput(f"{job} names {len(ids)} jobs: give one")
+    tail = _Tail(app=app, job_id=ids[0])
+    status = tail.print_new()
+    while follow and status not in ENDED:
+        time.sleep(_FOLLOW_S)
+        status = tail.print_new()
+    if not tail.printed:
+        raise NotFound(f"job {ids[0]} is {status} and has no log")
+    if follow and status != Status.SUCCEEDED:
+        raise JobFailed(f"job {ids[0]} is {status}: `cosmosq show {ids[0]}` says why")
+
+
+@dataclass
+class _Tail:
+    """The log of a job: on the host while it runs, on this disk afterwards; the bytes are the same."""
+
+    app: App
+    job_id: int
+    attempt: int = 0
+    printed: int = 0
+    """Bytes of this attempt's log that were printed."""
+
+    def print_new(self) -> Status:
+        """Print what is new and return the job's status."""
+        from cosmosq.report import query
+
+        # One view of the ledger: what is printed belongs to the status that is returned.
+        with self.app.ledger.read() as session:
+            status = query.status_of(session, self.job_id)
+            place = query.newest_log(session, self.job_id)
+        if place is not None:
+            if place.attempt != self.attempt:
+                self.attempt, self.printed = place.attempt, 0
+            while data := self._read(place):
+                self.printed += len(data)
+                output.emit_raw(output.clean(data.decode(errors="replace")))
+        return status
+
+    def _read(self, place: "LogPlace") -> bytes:
+        if place.host is None:
+            with (self.app.workspace.root / place.path).open("rb") as stream:
+                stream.seek(self.printed)
+                return stream.read(1 << 20)
+        from cosmosq.hosts import open_host
+
+        config = self.app.config.host(place.host)
+        host = open_host(config, default_root=self.app.workspace.host_path(place.host))
+        return host.read(PurePosixPath(place.path), offset=self.printed)

@@ -1,0 +1,123 @@
+"""The only module that prints: data on stdout, words on stderr."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_ESCAPES = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code not in (9, 10)}
+
+_COLOURS = {
+    "succeeded": "green",
+    "running": "cyan",
+    "failed": "red",
+    "blocked": "magenta",
+    "cancelled": "bright_black",
+    "held": "yellow",
+}
+
+
+def clean(text: str) -> str:
+    """The text without anything that drives a terminal; prompts and names come from outside."""
+    return text.translate(_ESCAPES)
+
+
+def one_line(text: str, width: int = 60) -> str:
+    """The beginning of a text, on one line."""
+    flat = clean(" ".join(text.split()))
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
+
+
+def emit(text: str) -> None:
+    """Data for a person or a program, on stdout."""
+    click.echo(clean(text))
+
+
+def emit_raw(text: str) -> None:
+    """A finished document (CSV, JSON) on stdout, byte for byte."""
+    click.echo(text, nl=False)
+
+
+def emit_json(value: Any) -> None:
+    """A JSON document on stdout; times in ISO 8601."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_jsonable))
+
+
+def _jsonable(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def emit_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table on stdout."""
+    # Only tables need it, and it costs as much as click to import.
+    from tabulate import tabulate
+
+    cells = [["" if cell is None else _cell(cell) for cell in row] for row in rows]
+    emit_raw(tabulate(cells, headers=headers, tablefmt="simple", disable_numparse=True) + "\n")
+
+
+class Styled(str):
+    """Text of ours that holds colours on purpose."""
+
+
+def _cell(cell: object) -> str:
+    return cell if isinstance(cell, Styled) else clean(str(cell))
+
+
+def emit_fields(fields: Mapping[str, object]) -> None:
+    """Names and values under one another; absent values are left out."""
+    shown = {name: str(value) for name, value in fields.items() if value not in (None, "", [], {}, ())}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        emit(f"{name:<{width}}  {value}")
+
+
+def coloured(status: str) -> str:
+    """The status in its colour, where colours are wanted."""
+    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return Styled(click.style(status, fg=_COLOURS.get(status))) if wanted else status
+
+
+def say(text: str) -> None:
+    """Words about what happens, on stderr."""
+    click.echo(clean(text), err=True)
+
+
+def fail(text: str) -> None:
+    """An error as one line on stderr."""
+    click.echo(f"cosmosq: {clean(' '.join(text.split()))}", err=True)
+
+
+def clock(when: datetime | None) -> str:
+    """A time for people, in their own zone."""
+    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S") if when else ""
+
+
+def clear() -> None:
+    """Empty the terminal before a renewed table."""
+    if sys.stdout.isatty():
+        click.clear()
+
+
+def progress_bars() -> "Progress":
+    """Bars on stderr for what runs; nothing where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[detail]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )

@@ -1,0 +1,195 @@
+"""`cosmosq prompt`: texts, and NVIDIA's controlnet specs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cosmosq.cli import output
+from cosmosq.cli.app import App
+from cosmosq.cli.selection import parse_pairs, show_pairs
+from cosmosq.errors import InvalidInput, NotFound
+
+
+@click.group()
+def prompt() -> None:
+    """Record prompts, or import controlnet specs."""
+
+
+@prompt.command()
+@click.argument("text", required=False)
+@click.option("--from", "source", metavar="FILE", help="Many prompts: a text a line, or JSONL; `-` reads stdin.")
+@click.option("--clip", metavar="CLIP", help="The clip they are for.")
+@click.option("--name", metavar="NAME", help="A name beside the id.")
+@click.option("--negative", metavar="TEXT", help="What the video should not look like.")
+@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of its own.")
+@click.option("--json", "as_json", is_flag=True, help="Print the prompt as an object, many as an array.")
+@click.pass_obj
+def add(
+    app: App,
+    text: str | None,
+    source: str | None,
+    clip: str | None,
+    name: str | None,
+    negative: str | None,
+    settings: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Record the prompt TEXT, or the one in a file with @FILE.
+
+    A line of a JSONL file for --from is an object with text and, if you like, clip, name, negative and parameters.
+    """
+    from cosmosq import prompts
+    from cosmosq.session.site import utc_now
+
+    if (text is None) == (source is None):
+        raise InvalidInput("give the text of a prompt, @FILE, or --from FILE for many")
+    parameters = parse_pairs(settings, "-s")
+    if source is not None:
+        if name is not None:
+            raise InvalidInput("--name names one prompt: with --from, give names in a JSONL file")
+        drafts = [_draft(row, clip, negative, parameters) for row in _rows(source)]
+    else:
+        drafts = [_draft({"text": _text(text or ""), "name": name}, clip, negative, parameters)]
+    records = prompts.add(app.ledger, drafts, utc_now())
+    if as_json:
+        shown = [record.as_json() for record in records]
+        output.emit_json(shown if source is not None else shown[0])
+    else:
+        for record in records:
+            output.emit(record.id)
+
+
+def _text(text: str) -> str:
+    return _read(text[1:]) if text.startswith("@") else text
+
+
+def _read(name: str) -> str:
+    try:
+        # As bytes: reading text would turn every CR LF into LF.
+        with click.open_file(name, "rb") as stream:
+            content: str = stream.read().decode()
+    except FileNotFoundError as error:
+        raise NotFound(f"no such file: {name}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{name} cannot be read as UTF-8 text: {error}") from error
+    return content.removesuffix("\n").removesuffix("\r") if content.endswith("\n") else content
+
+
+def _rows(source: str) -> list[dict[str, object]]:
+    """One dict a prompt; lines that begin with `{` are JSON."""
+    rows: list[dict[str, object]] = []
+    for number, line in enumerate(_read(source).split("\n"), start=1):
+        if not line.strip():
+            continue
+        rows.append(_json_row(source, number, line) if line.lstrip().startswith("{") else {"text": line.strip("\r")})
+    if not rows:
+        raise InvalidInput(f"{source} holds no prompt: write one a line")
+    return rows
+
+
+def _json_row(source: str, number: int, line: str) -> dict[str, object]:
+    allowed = {"text", "clip", "name", "negative", "parameters"}
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidInput(f"{source}:{number}: broken JSON ({error.msg}): mend the line") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{source}:{number}: broken JSON ({error}): mend the line") from error
+    if unknown := set(row) - allowed:
+        raise InvalidInput(f"{source}:{number}: {unknown.pop()} is no key: there are {', '.join(sorted(allowed))}")
+    texts = all(isinstance(row.get(key, ""), str) for key in allowed - {"parameters"})
+    if "text" not in row or not texts or not isinstance(row.get("parameters", {}), dict):
+        raise InvalidInput(f"{source}:{number}: text, clip, name and negative are texts, parameters an object")
+    return dict(row)
+
+
+def _draft(row: dict[str, object], clip: str | None, negative: str | None, parameters: dict[str, str]) -> Any:
+    from cosmosq.prompts import Draft
+
+    named = row.get("clip", clip)
+    if named is None:
+        raise InvalidInput("which clip? give --clip NAME: `cosmosq clip list` shows them")
+    name = row.get("name")
+    own = row.get("parameters", {})
+    against = row.get("negative", negative)
+    return Draft(
+        text=str(row["text"]),
+        clip=str(named),
+        name=None if name is None else str(name),
+        negative_text=None if against is None else str(against),
+        parameters={**(own if isinstance(own, dict) else {}), **parameters},
+    )
+
+
+@prompt.command(name="import")
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC.json…", type=click.Path(path_type=Path))
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the videos that specs name.")
+@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.pass_obj
+def import_(app: App, specs: tuple[Path, ...], root: Path | None, as_json: bool) -> None:
+    """Record what controlnet specs ask for, as transfer.py would take them: prompt, parameters and videos."""
+    from cosmosq import prompts
+    from cosmosq.session.site import utc_now
+
+    records = prompts.import_specs(app.ledger, app.workspace, specs, root=root, now=utc_now())
+    for spec, record in zip(specs, records, strict=True):
+        for note in record.notes:
+            output.say(f"{spec.name}: {note}")
+        if not as_json:
+            output.emit(f"{record.id}  {record.name or ''}")
+    if as_json:
+        output.emit_json([record.as_json() for record in records])
+
+
+@prompt.command(name="list")
+@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.pass_obj
+def list_(app: App, as_json: bool) -> None:
+    """List the prompts."""
+    from cosmosq import prompts
+
+    records = prompts.list_prompts(app.ledger)
+    if as_json:
+        output.emit_json([record.as_json() for record in records])
+        return
+    rows = [[r.id, output.one_line(r.name or "", 30), r.clip, output.one_line(r.text)] for r in records]
+    output.emit_table(["id", "name", "clip", "text"], rows)
+
+
+@prompt.command()
+@click.argument("reference", metavar="PROMPT")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.pass_obj
+def show(app: App, reference: str, as_json: bool) -> None:
+    """Show PROMPT, named by id, the beginning of one, or name."""
+    from cosmosq import prompts
+
+    record = prompts.get(app.ledger, reference)
+    if as_json:
+        output.emit_json(record.as_json())
+        return
+    output.emit_fields(
+        {
+            "id": record.id,
+            "name": record.name,
+            "clip": record.clip,
+            "parameters": show_pairs(record.parameters),
+            "added": output.clock(record.created_at),
+        }
+    )
+    output.emit(f"\n{record.text}")
+    if record.negative_text:
+        output.emit(f"\nnot: {record.negative_text}")
+
+
+@prompt.command()
+@click.argument("references", nargs=-1, required=True, metavar="PROMPT…")
+@click.pass_obj
+def remove(app: App, references: tuple[str, ...]) -> None:
+    """Forget prompts that no job uses."""
+    from cosmosq import prompts
+
+    prompts.remove(app.ledger, references)
+    output.say(f"{len(references)} forgotten")

@@ -1,0 +1,76 @@
+"""`cosmosq run`: one command for the full cycle, generation alone, and upscaling after it."""
+
+import click
+
+from cosmosq.cli import output
+from cosmosq.cli.app import App
+from cosmosq.cli.enqueue import place
+from cosmosq.cli.guard import INTERRUPTED
+from cosmosq.cli.selection import parse_pairs
+from cosmosq.cli.wait import raise_for_failures
+from cosmosq.cli.worker import work
+from cosmosq.engines.parameters import BY_NAME
+from cosmosq.status import Status
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="PROMPT…")
+@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of these jobs.")
+@click.option(
+    "--upscale",
+    is_flag=False,
+    flag_value="",
+    metavar="[WEIGHT]",
+    help="Upscale each result too; put a weight right behind it as in --upscale=0.5.",
+)
+@click.option("--host", metavar="HOST", help="The host; by default the workspace's default_host.")
+@click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
+@click.option("--again", is_flag=True, help="Also what was enqueued before.")
+@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.pass_obj
+def run(
+    app: App,
+    names: tuple[str, ...],
+    settings: tuple[str, ...],
+    upscale: str | None,
+    host: str | None,
+    label: tuple[str, ...],
+    again: bool,
+    as_json: bool,
+) -> int:
+    """Enqueue, work and follow in the foreground.
+
+    One job a PROMPT; the exit code is 1 if one did not succeed. If a worker serves the host already, it does the
+    work and this command follows.
+    """
+    from cosmosq import enqueue as library
+    from cosmosq.cli.follow import follow_until_ended
+    from cosmosq.report import query
+    from cosmosq.session.site import utc_now
+    from cosmosq.worker import registry
+
+    weight = float(BY_NAME["upscale.weight"].check(upscale)) if upscale else None
+    wishes = library.wishes_for(app.ledger, names, parse_pairs(settings, "-s"))
+    answers = place(app, wishes, host=host, labels=label, again=again)
+    if upscale is not None:
+        larger = library.upscales_for(app.ledger, [answer.id for answer in answers], {}, weight=weight)
+        answers += place(app, larger, host=host, labels=label, again=again)
+    ids = [answer.id for answer in answers]
+    name = app.config.host(host).name
+    busy = registry.serving(app.ledger, name, silent_s=app.config.lease_s, now=utc_now())
+    if busy is None and not work(app, hosts=(name,), only=ids, until_empty=True):
+        return INTERRUPTED
+    if busy is not None:
+        output.say(f"the worker with pid {busy} serves {name}: following")
+        follow_until_ended(app, ids)
+    with app.ledger.read() as session:
+        rows = query.jobs(session, query.Filter(ids=ids))
+        videos = [query.video_of(session, job_id) for job_id in ids]
+    found = {row["id"]: Status(row["status"]) for row in rows}
+    if as_json:
+        output.emit_json([{**row, "output_path": video} for row, video in zip(rows, videos, strict=True)])
+    else:
+        for video in filter(None, videos):
+            output.emit(str(app.workspace.root / video))
+    raise_for_failures(found)
+    return 0

@@ -1,0 +1,148 @@
+"""Naming jobs on the command line: ids, ranges, `--all` and filters."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from cosmosq.cli.app import App
+from cosmosq.errors import InvalidInput, NotFound
+from cosmosq.status import Status
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_RANGE = re.compile(r"(\d{1,15})(?:-(\d{1,15}))?")
+_LARGEST_RANGE = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criteria:
+    """The filter options as they were given."""
+
+    statuses: tuple[str, ...]
+    prompt: str | None
+    labels: tuple[str, ...]
+    host: str | None
+
+    def filter(self, app: App, ids: Sequence[int] = (), statuses: Sequence[str] = ()) -> Any:
+        """The query's filter; `statuses` holds where none was given."""
+        from cosmosq import prompts
+        from cosmosq.report.query import Filter
+
+        return Filter(
+            ids=ids,
+            statuses=self.statuses or statuses,
+            prompt_id=prompts.get(app.ledger, self.prompt).id if self.prompt else None,
+            labels=parse_pairs(self.labels, "--label"),
+            host=app.config.host(self.host).name if self.host else None,
+        )
+
+
+def filter_options(command: F) -> F:
+    """Add --status, --prompt, --label and --host; the command receives `criteria`."""
+
+    def wrapper(
+        *args: Any, status: tuple[str, ...], prompt: str | None, label: tuple[str, ...], host: str | None, **rest: Any
+    ) -> Any:
+        criteria = Criteria(statuses=status, prompt=prompt, labels=label, host=host)
+        return command(*args, criteria=criteria, **rest)
+
+    wrapper.__doc__, wrapper.__name__ = command.__doc__, command.__name__
+    options = (
+        click.option(
+            "--status", multiple=True, type=click.Choice([s.value for s in Status]), help="Only jobs of this status."
+        ),
+        click.option("--prompt", metavar="PROMPT", help="Only jobs of this prompt."),
+        click.option("--label", multiple=True, metavar="K=V", help="Only jobs with this label."),
+        click.option("--host", metavar="HOST", help="Only jobs of this host."),
+    )
+    decorated: Any = wrapper
+    decorated.__click_params__ = getattr(command, "__click_params__", [])
+    for option in reversed(options):
+        decorated = option(decorated)
+    return decorated  # type: ignore[no-any-return]
+
+
+def parse_pairs(pairs: Iterable[str], option: str) -> dict[str, str]:
+    """`name=value` words as a dict; a value may hold further equal signs."""
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise InvalidInput(f"{option} {pair!r}: write it as name=value")
+        found[name.strip()] = value
+    return found
+
+
+def parse_labels(pairs: Iterable[str]) -> dict[str, str]:
+    """Labels to hang on jobs."""
+    labels = parse_pairs(pairs, "--label")
+    for key, value in labels.items():
+        if len(key) > 60 or len(value) > 200 or "\x00" in key + value:
+            raise InvalidInput(f"--label {key[:60]}: a key has at most 60 characters, a value 200")
+    return labels
+
+
+def parse_ids(words: Sequence[str]) -> list[tuple[int, int]]:
+    """Ids and ranges (`3-9`) as inclusive pairs.
+
+    Raises:
+        InvalidInput: something else.
+    """
+    pairs = []
+    for word in words:
+        match = _RANGE.fullmatch(word)
+        if match is None:
+            raise InvalidInput(f"{word} is no job: give ids or ranges such as 3-9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first or last - first > _LARGEST_RANGE:
+            raise InvalidInput(f"{word} is no range of jobs: write the smaller id first, at most a million ids")
+        pairs.append((first, last))
+    return pairs
+
+
+def named_jobs(app: App, words: Sequence[str]) -> list[int]:
+    """The existing jobs that ids and ranges name.
+
+    Raises:
+        NotFound: an id, or all of a range, does not exist.
+    """
+    from sqlalchemy import select
+
+    from cosmosq.models import Job
+
+    found: dict[int, None] = {}
+    with app.ledger.read() as session:
+        for first, last in parse_ids(words):
+            ids = session.scalars(select(Job.id).where(Job.id.between(first, last)).order_by(Job.id)).all()
+            if not ids:
+                raise NotFound(
+                    f"{first if first == last else f'{first}-{last}'} is no job: `cosmosq status` shows them"
+                )
+            found.update(dict.fromkeys(ids))
+    return list(found)
+
+
+def chosen_jobs(
+    app: App, words: Sequence[str], everything: bool, criteria: Criteria, suitable: Sequence[Status]
+) -> list[int]:
+    """The jobs that a steering command is about: named ones, or `--all` that suit it.
+
+    Raises:
+        InvalidInput: neither jobs nor `--all`, or both.
+    """
+    if bool(words) == everything:
+        raise InvalidInput("name jobs (ids or ranges such as 3-9) or give --all, with filters if you like")
+    if words:
+        return named_jobs(app, words)
+    from cosmosq.report import query
+
+    with app.ledger.read() as session:
+        return query.matching_ids(session, criteria.filter(app, statuses=suitable))
+
+
+def show_pairs(pairs: Mapping[str, object]) -> str:
+    """`a=1 b=2` for people."""
+    return " ".join(f"{key}={value}" for key, value in pairs.items())

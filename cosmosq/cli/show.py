@@ -1,0 +1,104 @@
+"""`cosmosq show`."""
+
+from typing import Any
+
+import click
+
+from cosmosq.cli import output
+from cosmosq.cli.app import App
+from cosmosq.cli.selection import named_jobs, show_pairs
+from cosmosq.errors import InvalidInput
+from cosmosq.report.durations import duration
+from cosmosq.status import Phase
+
+
+@click.command()
+@click.argument("job")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.pass_obj
+def show(app: App, job: str, as_json: bool) -> None:
+    """Show one job in full.
+
+    Prompt, parameters that are not the default, attempts with their phases, artifacts and events of JOB.
+    """
+    from cosmosq.report import query
+
+    ids = named_jobs(app, [job])
+    if len(ids) != 1:
+        raise InvalidInput(f"{job} names {len(ids)} jobs: show one at a time")
+    with app.ledger.read() as session:
+        found = query.job(session, ids[0])
+    if as_json:
+        output.emit_json(found)
+        return
+    _fields(found)
+    _attempts(found["attempts"])
+    _artifacts(found["artifacts"])
+    _events(found["events"])
+
+
+def _fields(job: dict[str, Any]) -> None:
+    output.emit_fields(
+        {
+            "job": job["id"],
+            "status": job["status"],
+            "error": ": ".join(word for word in (job["error"], job["message"]) if word),
+            "kind": job["kind"],
+            "prompt": f"{job['prompt_id']} {job['prompt_name'] or ''}",
+            "text": output.one_line(job["text"], 200),
+            "host": f"{job['host']} ({job['engine']})",
+            "priority": job["priority"],
+            "labels": show_pairs(job["labels"]),
+            "depends on": ", ".join(map(str, job["depends_on"])),
+            "parameters": show_pairs({name: _short(value) for name, value in job["changed"].items()}),
+            "enqueued": output.clock(job["created_at"]),
+            "started": output.clock(job["started_at"]),
+            "ended": output.clock(job["ended_at"]),
+        }
+    )
+    for needed in job["inputs"]:
+        output.emit(f"{needed['role']:<10}  {needed['sha256'][:12]}  {needed['path']}")
+
+
+def _short(value: object) -> str:
+    return output.one_line(str(value), 40)
+
+
+def _attempts(attempts: list[dict[str, Any]]) -> None:
+    if attempts:
+        output.emit("\nattempts")
+        rows = [
+            [
+                a["number"],
+                output.coloured(a["status"]),
+                a["session_id"],
+                *(duration(a[f"{phase}_s"] or None) for phase in Phase),
+                duration(a["generate_s"]),
+                output.one_line(a["message"] or a["error"] or "", 50),
+            ]
+            for a in attempts
+        ]
+        output.emit_table(["", "status", "session", *Phase, "GPU", "error"], rows)
+
+
+def _artifacts(artifacts: list[dict[str, Any]]) -> None:
+    if artifacts:
+        output.emit("\nartifacts")
+        rows = [[a["kind"], _measures(a), a["bytes"], a["sha256"][:12], a["path"]] for a in artifacts]
+        output.emit_table(["kind", "", "bytes", "sha256", "path"], rows)
+
+
+def _measures(artifact: dict[str, Any]) -> str:
+    if artifact["kind"] != "video":
+        return ""
+    marked = " SIMULATED" if artifact["simulated"] else ""
+    return f"{artifact['width']}×{artifact['height']} {artifact['fps']:g} fps {artifact['frames']} frames{marked}"
+
+
+def _events(events: list[dict[str, Any]]) -> None:
+    output.emit("\nevents")
+    rows = []
+    for event in events:
+        told = {key: value for key, value in event["data"].items() if key not in ("attempt", "artifacts", "controls")}
+        rows.append([output.clock(event["at"]), event["event"], output.one_line(show_pairs(told), 80)])
+    output.emit_table(["when", "event", ""], rows)

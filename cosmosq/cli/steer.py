@@ -1,0 +1,100 @@
+"""`cosmosq cancel`, `retry`, `hold`, `release` and `remove`."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from cosmosq.cli import output
+from cosmosq.cli.app import App
+from cosmosq.cli.selection import Criteria, chosen_jobs, filter_options
+from cosmosq.status import ENDED, UNSUCCESSFUL, Status
+
+
+def _jobs_command(
+    help_text: str, suitable: Sequence[Status]
+) -> Callable[[Callable[[App, list[int]], Any]], click.Command]:
+    """A command about jobs: ids, ranges or --all with filters, and --json."""
+
+    def decorate(act: Callable[[App, list[int]], Any]) -> click.Command:
+        @click.command(name=act.__name__, help=help_text)
+        @click.argument("jobs", nargs=-1, metavar="JOB…")
+        @click.option("--all", "everything", is_flag=True, help="All jobs that suit, within the filters.")
+        @filter_options
+        @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+        @click.pass_obj
+        def command(app: App, jobs: tuple[str, ...], everything: bool, criteria: Criteria, as_json: bool) -> None:
+            from cosmosq.report import query
+
+            ids = chosen_jobs(app, jobs, everything, criteria, suitable)
+            words = act(app, ids)
+            if as_json:
+                with app.ledger.read() as session:
+                    output.emit_json(query.jobs(session, query.Filter(ids=ids)) if ids else [])
+            else:
+                output.say(words)
+
+        return command
+
+    return decorate
+
+
+@_jobs_command(
+    "Cancel jobs.\n\nWaiting ones at once, running ones as soon as their session has stopped them.",
+    (Status.HELD, Status.QUEUED, Status.RUNNING),
+)
+def cancel(app: App, ids: list[int]) -> str:
+    from cosmosq import jobs
+
+    done, asked = jobs.cancel(app.ledger, ids, _now())
+    return f"{len(done)} cancelled" + (f", {len(asked)} running ones asked to stop" if asked else "")
+
+
+@_jobs_command("Queue jobs again that ended without success.", tuple(UNSUCCESSFUL))
+def retry(app: App, ids: list[int]) -> str:
+    from cosmosq import jobs
+
+    queued = jobs.retry(app.ledger, ids, _now())
+    _ring(app, queued)
+    return f"{len(queued)} queued again"
+
+
+@_jobs_command("Keep queued jobs back.\n\nThey wait until they are released.", (Status.QUEUED,))
+def hold(app: App, ids: list[int]) -> str:
+    from cosmosq import jobs
+
+    return f"{len(jobs.hold(app.ledger, ids, _now()))} held"
+
+
+@_jobs_command("Queue held jobs again.", (Status.HELD,))
+def release(app: App, ids: list[int]) -> str:
+    from cosmosq import jobs
+
+    released = jobs.release(app.ledger, ids, _now())
+    _ring(app, released)
+    return f"{len(released)} released"
+
+
+@_jobs_command(
+    "Forget jobs.\n\nThose that do not run, with all that was recorded of them; their output files stay.",
+    (Status.HELD, Status.QUEUED, *ENDED),
+)
+def remove(app: App, ids: list[int]) -> str:
+    from cosmosq import jobs
+
+    jobs.remove(app.ledger, ids)
+    return f"{len(ids)} forgotten"
+
+
+def _now() -> Any:
+    from cosmosq.session.site import utc_now
+
+    return utc_now()
+
+
+def _ring(app: App, ids: Sequence[int]) -> None:
+    from cosmosq.queue import Queue
+
+    queue = Queue(app.workspace.queue_path)
+    queue.ring(ids)
+    queue.close()

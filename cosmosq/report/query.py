@@ -1,0 +1,224 @@
+"""Reading the ledger for people: which jobs, where they stand, how long they take. Nothing here writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.orm import Session
+
+from cosmosq.engines.assignment import differences, from_columns
+from cosmosq.errors import NotFound
+from cosmosq.models import (
+    Artifact,
+    Attempt,
+    Dependency,
+    EngineSession,
+    Event,
+    Job,
+    JobInput,
+    JobLabel,
+    ParameterSet,
+    Prompt,
+)
+from cosmosq.status import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which jobs; every condition that is given must hold."""
+
+    ids: Sequence[int] = ()
+    statuses: Sequence[str] = ()
+    prompt_id: str | None = None
+    host: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """The filter as a condition on `Job`."""
+        parts: list[ColumnElement[bool]] = [Job.id > 0]
+        if self.ids:
+            parts.append(Job.id.in_(self.ids))
+        if self.statuses:
+            parts.append(Job.status.in_(self.statuses))
+        if self.prompt_id is not None:
+            parts.append(Job.prompt_id == self.prompt_id)
+        if self.host is not None:
+            parts.append(Job.host == self.host)
+        for key, value in self.labels.items():
+            labelled = select(JobLabel.job_id).where(JobLabel.key == key, JobLabel.value == value)
+            parts.append(Job.id.in_(labelled))
+        return and_(*parts)
+
+
+JOB_FIELDS = (
+    "id",
+    "status",
+    "kind",
+    "prompt_id",
+    "host",
+    "engine",
+    "priority",
+    "attempt",
+    "error",
+    "message",
+    "created_at",
+    "started_at",
+    "ended_at",
+)
+PROGRESS_FIELDS = ("phase", "clip", "clips", "step", "steps")
+
+
+def counts(session: Session, which: Filter) -> dict[str, int]:
+    """Number of jobs by status."""
+    statement = select(Job.status, func.count()).where(which.condition).group_by(Job.status)
+    found = dict(session.execute(statement).all())
+    return {status.value: found[status] for status in Status if status in found}
+
+
+def matching_ids(session: Session, which: Filter) -> list[int]:
+    """Ids of the jobs, in order."""
+    return list(session.scalars(select(Job.id).where(which.condition).order_by(Job.id)))
+
+
+def jobs(session: Session, which: Filter, *, newest: int | None = None) -> list[dict[str, Any]]:
+    """The jobs by id, with the name of the prompt and how far the newest attempt is.
+
+    Args:
+        newest: at most so many, those with the highest ids.
+    """
+    columns = [getattr(Job, name) for name in JOB_FIELDS]
+    progress = [getattr(Attempt, name) for name in PROGRESS_FIELDS]
+    statement = (
+        select(*columns, Prompt.name.label("prompt_name"), *progress, Attempt.phase_at)
+        .join(Prompt, Prompt.id == Job.prompt_id)
+        .outerjoin(Attempt, and_(Attempt.job_id == Job.id, Attempt.number == Job.attempt))
+        .where(which.condition)
+        .order_by(Job.id.desc())
+    )
+    if newest is not None:
+        statement = statement.limit(newest)
+    rows = [dict(row._mapping) for row in session.execute(statement)]
+    rows.reverse()
+    return rows
+
+
+def job(session: Session, job_id: int) -> dict[str, Any]:
+    """Everything about one job: prompt, parameters, inputs, attempts, artifacts, events.
+
+    Raises:
+        NotFound: no such job.
+    """
+    rows = jobs(session, Filter(ids=[job_id]))
+    if not rows:
+        raise NotFound(f"{job_id} is no job: `cosmosq status` shows them")
+    stored = session.get_one(Job, job_id)
+    prompt = session.get_one(Prompt, stored.prompt_id)
+    parameter_set = session.get_one(ParameterSet, stored.parameter_set_id)
+    values = from_columns(_columns(parameter_set))
+    return {
+        **rows[0],
+        "text": prompt.text,
+        "negative_text": prompt.negative_text,
+        "digest": stored.digest,
+        "labels": dict(session.execute(select(JobLabel.key, JobLabel.value).where(JobLabel.job_id == job_id)).all()),
+        "depends_on": list(session.scalars(select(Dependency.depends_on_id).where(Dependency.job_id == job_id))),
+        "parameters": values,
+        "changed": differences(values),
+        "inputs": _all(session, select(JobInput).where(JobInput.job_id == job_id)),
+        "attempts": _attempts(session, job_id),
+        "artifacts": _artifacts(session, job_id),
+        "events": _all(session, select(Event).where(Event.job_id == job_id).order_by(Event.id)),
+    }
+
+
+def _attempts(session: Session, job_id: int) -> list[dict[str, Any]]:
+    statement = (
+        select(Attempt, EngineSession.load_s)
+        .outerjoin(EngineSession, EngineSession.id == Attempt.session_id)
+        .where(Attempt.job_id == job_id)
+        .order_by(Attempt.number)
+    )
+    return [{**_columns(attempt), "load_s": load_s} for attempt, load_s in session.execute(statement)]
+
+
+def _artifacts(session: Session, job_id: int) -> list[dict[str, Any]]:
+    statement = select(Artifact).join(Attempt, Attempt.id == Artifact.attempt_id).where(Attempt.job_id == job_id)
+    return _all(session, statement.order_by(Artifact.id))
+
+
+def _all(session: Session, statement: Any) -> list[dict[str, Any]]:
+    return [_columns(row) for row in session.scalars(statement)]
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {column.name: getattr(row, column.name) for column in row.__table__.columns}
+
+
+def usual_seconds(session: Session, host: str, steps: int) -> float | None:
+    """Mean seconds of generation per clip of 121 frames and `steps` steps on a host, from past attempts."""
+    statement = select(func.avg(Attempt.generate_s / func.coalesce(func.nullif(Attempt.clips, 0), 1))).where(
+        Attempt.host == host, Attempt.steps == steps, Attempt.generate_s.is_not(None)
+    )
+    return session.scalar(statement)
+
+
+def status_of(session: Session, job_id: int) -> Status:
+    """Where a job stands."""
+    return Status(session.scalars(select(Job.status).where(Job.id == job_id)).one())
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogPlace:
+    """Where the log of an attempt lies."""
+
+    attempt: int
+    path: str
+    """On the host, or relative to the workspace."""
+    host: str | None
+    """None: it is on this disk."""
+
+
+def newest_log(session: Session, job_id: int) -> LogPlace | None:
+    """The log of a job's newest attempt; None before there is one."""
+    statement = (
+        select(Attempt.number, Artifact.path, EngineSession.remote_path, Attempt.host)
+        .outerjoin(Artifact, and_(Artifact.attempt_id == Attempt.id, Artifact.kind == "log"))
+        .outerjoin(EngineSession, EngineSession.id == Attempt.session_id)
+        .where(Attempt.job_id == job_id)
+        .order_by(Attempt.number.desc())
+        .limit(1)
+    )
+    row = session.execute(statement).first()
+    if row is None or (row.path is None and row.remote_path is None):
+        return None
+    if row.path is not None:
+        return LogPlace(attempt=row.number, path=row.path, host=None)
+    remote = f"{row.remote_path}/attempts/{job_id}-{row.number}/log.txt"
+    return LogPlace(attempt=row.number, path=remote, host=row.host)
+
+
+def moves_since(session: Session, event_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Moves of jobs after an event: its id, the job and the status; of some jobs, or of all."""
+    statement = select(Event.id, Event.job_id, Event.event, Event.data).where(
+        Event.id > event_id, Event.session_id.is_(None), Event.event.in_([s.value for s in Status])
+    )
+    if ids:
+        statement = statement.where(Event.job_id.in_(ids))
+    return [dict(row._mapping) for row in session.execute(statement.order_by(Event.id))]
+
+
+def newest_event(session: Session) -> int:
+    """Id of the newest event, 0 when there is none."""
+    return session.scalar(select(func.max(Event.id))) or 0
+
+
+def video_of(session: Session, job_id: int) -> str | None:
+    """Path of a job's video, relative to the workspace."""
+    statement = (
+        select(Artifact.path)
+        .join(Attempt, Attempt.id == Artifact.attempt_id)
+        .where(Attempt.job_id == job_id, Artifact.kind == "video", Attempt.status == Status.SUCCEEDED)
+    )
+    return session.scalar(statement)
