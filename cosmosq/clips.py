@@ -1,13 +1,11 @@
-"""Clips: named sets of input videos, found in folders by their names."""
+"""Clips: named sets of input videos, as the ledger has them."""
 
 import dataclasses
-import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from enum import IntEnum
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,55 +17,14 @@ from sqlalchemy.orm import Session
 from cosmosq.db import Ledger
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.files import sha256_of, writing
-from cosmosq.frames import (
-    SUFFIXES,
-    FrameSequence,
-    encode,
-    find_sequences,
-    is_frame,
-    is_pattern,
-    ranges_of,
-    ranges_text,
-    refuse_gaps,
-    white_level,
-)
+from cosmosq.frames import SUFFIXES, FrameSequence, encode, white_level
 from cosmosq.models import Clip, ClipVideo, Prompt, Video
 from cosmosq.paths import Workspace
+from cosmosq.roles import ROLES
+from cosmosq.sources import collect, compare_frames, shown, some_of
 
-ROLES = ("input", "depth", "seg", "edge", "vis", "keypoint", "hdmap", "lidar")
-
-NAMES: dict[str, tuple[str, ...]] = {
-    "input": ("color", "colour", "rgb", "input", "beauty"),
-    "depth": ("depth", "z"),
-    "seg": ("seg", "segmentation", "mask"),
-    "edge": ("edge", "edges", "canny"),
-    "vis": ("vis", "blur"),
-    "keypoint": ("keypoint", "keypoints", "pose"),
-    "hdmap": ("hdmap",),
-    "lidar": ("lidar",),
-}
-"""The words in a file's name that tell its role."""
-
-ROLE_OF = {word: role for role, words in NAMES.items() for word in words}
-VIDEO_SUFFIXES = frozenset(
-    (".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".flv", ".ogv", ".wmv", ".mxf")
-)
-NAMES_SHOWN = 5
 NAME_LIMIT = 200
 MAX_FPS = 240
-
-
-class Fit(IntEnum):
-    """How surely a name says that a file plays a role in the clip; the lowest wins."""
-
-    OWN = 0
-    """`CLIP_depth.mp4`, `CLIP_depth_video.mp4`"""
-    OWN_LOOSE = 1
-    """`CLIP_take_3_depth.mp4`"""
-    BARE = 2
-    """`depth.mp4`, `depth_v2.mp4`"""
-    OTHER = 3
-    """`anything_depth.mp4`"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,20 +62,6 @@ class ClipRecord:
         }
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Source:
-    """A video file or a sequence of frames that may play a role."""
-
-    role: str
-    rank: tuple[int, int]
-    path: Path
-    sequence: FrameSequence | None = None
-
-
-# How a source came in, before its fit counts: said with role=, named, found in a folder.
-SAID, NAMED, FOUND = range(3)
-
-
 def add(
     ledger: Ledger,
     workspace: Workspace,
@@ -148,8 +91,8 @@ def add(
     if not replace:
         with ledger.read() as session:
             _refuse_taken(session, name)
-    sources, notes = _collect(name, arguments)
-    notes += _compare_frames([source.sequence for source in sources if source.sequence])
+    sources, notes = collect(name, arguments)
+    notes += compare_frames([source.sequence for source in sources if source.sequence])
     # Files first: encoding takes minutes, and a file that is no video would be told only after them.
     videos = [_describe(source.role, source.path) for source in sources if source.sequence is None]
     for source in sources:
@@ -157,7 +100,7 @@ def add(
             white = white_level(source.sequence)
             videos.append(_describe(source.role, _encoded(workspace.videos_path, source.sequence, fps, white)))
             if white != 1.0:
-                notes.append(f"{_shown(str(source.path))}: {white:.3g} times the full range is shown as white")
+                notes.append(f"{shown(str(source.path))}: {white:.3g} times the full range is shown as white")
     with ledger.write() as session:
         if not replace:
             _refuse_taken(session, name)
@@ -219,38 +162,9 @@ def remove(ledger: Ledger, name: str) -> None:
         label = func.coalesce(Prompt.name, Prompt.id)
         users = session.scalars(select(label).where(Prompt.clip_id == clip.id).order_by(label)).all()
         if users:
-            raise InvalidInput(f"the clip {name} is used by prompts ({_some(users)}): remove them first")
+            raise InvalidInput(f"the clip {name} is used by prompts ({some_of(users)}): remove them first")
         session.execute(delete(ClipVideo).where(ClipVideo.clip_id == clip.id))
         session.delete(clip)
-
-
-# Names and roles
-
-
-def match_role(stem: str, clip: str) -> tuple[str, Fit] | None:
-    """The role that a name without its suffix tells, as seen from `clip`; None if it tells none.
-
-    A word counts if it is the whole name or stands behind a separator; of several the last one counts, and
-    words of the clip's own name do not: `pose-test_depth` is the depth of `pose-test`.
-    """
-    words, own = _words(stem), _words(clip)
-    if not words:
-        return None
-    if own and words[: len(own)] == own and (role := _last_role(rest := words[len(own) :])):
-        exact = rest[0] in ROLE_OF and rest[1:] in ([], ["video"])
-        return role, Fit.OWN if exact else Fit.OWN_LOOSE
-    if words[0] in ROLE_OF and all(re.fullmatch(r"video|v?[0-9]+", word) for word in words[1:]):
-        return ROLE_OF[words[0]], Fit.BARE
-    role = _last_role(words[1:])
-    return (role, Fit.OTHER) if role else None
-
-
-def _words(text: str) -> list[str]:
-    return [word for word in re.split(r"[\s._\-]+", unicodedata.normalize("NFC", text).casefold()) if word]
-
-
-def _last_role(words: list[str]) -> str | None:
-    return next((ROLE_OF[word] for word in reversed(words) if word in ROLE_OF), None)
 
 
 def _check_name(name: str) -> None:
@@ -261,200 +175,7 @@ def _check_name(name: str) -> None:
         raise InvalidInput(f"the clip name {name!a} has control characters: use plain text")
 
 
-def _shown(text: str) -> str:
-    """A file's name may hold line breaks, terminal codes and bytes that are no text."""
-    return text if text.isprintable() else ascii(text)
-
-
-def _some(names: Iterable[object]) -> str:
-    shown = [_shown(str(name)) for name in names]
-    more = len(shown) - NAMES_SHOWN
-    return ", ".join(shown[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-# From arguments to one source a role
-
-
-def _collect(clip: str, arguments: Sequence[str]) -> tuple[list[_Source], list[str]]:
-    """One source for each role that the arguments offer, in the order of ROLES, and notes on what was left out."""
-    sources: list[_Source] = []
-    notes: list[str] = []
-    for argument in arguments:
-        try:
-            found, remarks = _sources_of(clip, argument)
-        except PermissionError as error:
-            raise InvalidInput(f"{error.filename} cannot be read: check its permissions") from error
-        sources += found
-        notes += remarks
-    chosen = []
-    for role in ROLES:
-        # The same file may come in twice: by name and within a folder.
-        playing = sorted((source for source in sources if source.role == role), key=_rank, reverse=True)
-        offered = {source.path.resolve(): source for source in playing}
-        if offered:
-            winner, remarks = _choose(role, sorted(offered.values(), key=_rank))
-            chosen.append(winner)
-            notes += remarks
-    if not chosen:
-        raise InvalidInput(f"nothing that plays a role in the clip {clip}: {_remedy()}. {' '.join(notes)}")
-    return chosen, notes
-
-
-def _rank(source: _Source) -> tuple[int, int]:
-    return source.rank
-
-
-def _choose(role: str, offered: list[_Source]) -> tuple[_Source, list[str]]:
-    winner, *others = offered
-    if others and others[0].rank == winner.rank:
-        raise InvalidInput(
-            f"{winner.path} and {others[0].path} both play {role}: say which one with {role}=PATH, or give the clip"
-            " the name that its files begin with"
-        )
-    return winner, [
-        f"{_shown(str(source.path))} is ignored: {_shown(str(winner.path))} plays {role}" for source in others
-    ]
-
-
-def _sources_of(clip: str, argument: str) -> tuple[list[_Source], list[str]]:
-    word, equals, value = argument.partition("=")
-    if equals and (role := ROLE_OF.get(word.strip().casefold())):
-        return [_said(role, _path(value))], []
-    path = _path(argument)
-    if equals and re.fullmatch(r"\w+", word) and not path.exists() and _path(value).exists():
-        raise InvalidInput(f"{word} is no role: use {', '.join(ROLES)}")
-    return _in_folder(path, clip) if path.is_dir() else ([_named(path, clip)], [])
-
-
-def _path(text: str) -> Path:
-    path = Path(text).expanduser()
-    if not text or "\0" in text:
-        raise InvalidInput(f"{text!a} is no path: give a folder, a video, a pattern or role=path")
-    # Not resolved yet: a link's own name tells the role.
-    return path.absolute()
-
-
-def _said(role: str, path: Path) -> _Source:
-    """The source behind `role=path`; a folder must hold just one."""
-    if not path.is_dir():
-        return _source(path, role, (SAID, 0))
-    inside = _as_one(path, role, Fit.OWN)
-    if len(inside) != 1:
-        names = f" ({_some(source.path.name for source in inside)})" if inside else ""
-        raise InvalidInput(f"{path} holds {len(inside)} videos and sequences{names}: name the one that plays {role}")
-    return dataclasses.replace(inside[0], rank=(SAID, 0))
-
-
-def _named(path: Path, clip: str) -> _Source:
-    stem = find_sequences(path)[0].stem if _stands_for_frames(path) else path.stem
-    matched = match_role(stem or path.parent.name, clip)
-    if matched is None and not path.exists() and not is_pattern(path.name):
-        raise NotFound(f"{path} does not exist: check the path")
-    if matched is None:
-        raise InvalidInput(f"{path.name} tells no role: {_remedy()}")
-    return _source(path, matched[0], (NAMED, matched[1]))
-
-
-def _source(path: Path, role: str, rank: tuple[int, int]) -> _Source:
-    # One frame stands for its sequence, as a shell turns color.*.png into a list of them.
-    if not _stands_for_frames(path):
-        if not path.exists():
-            raise NotFound(f"{path} does not exist: check the path")
-        return _Source(role=role, rank=rank, path=path)
-    sequences = find_sequences(path)
-    if len(sequences) > 1:
-        raise InvalidInput(f"{path} fits {_some(s.pattern for s in sequences)}: give one of these")
-    return _of_sequence(sequences[0], role, rank)
-
-
-def _stands_for_frames(path: Path) -> bool:
-    return is_frame(path) or (is_pattern(path.name) and not path.exists())
-
-
-def _of_sequence(sequence: FrameSequence, role: str, rank: tuple[int, int]) -> _Source:
-    return _Source(role=role, rank=rank, path=sequence.folder / sequence.pattern, sequence=sequence)
-
-
-def _in_folder(folder: Path, clip: str) -> tuple[list[_Source], list[str]]:
-    """What the names in a folder, and in its subfolders that are called like a role, offer."""
-    sources, unknown = _by_name(folder, clip)
-    notes = [f"ignored in {_shown(str(folder))}, as they tell no role: {_some(unknown)}"] if unknown else []
-    for subfolder in sorted(path for path in folder.iterdir() if path.is_dir()):
-        if matched := match_role(subfolder.name, clip):
-            sources += _as_one(subfolder, *matched)
-    own, foreign = _split_foreign(sources)
-    if foreign:
-        names = _some(source.path.name for source in foreign)
-        notes.append(f"ignored in {_shown(str(folder))}, as their names are not {clip}'s: {names}")
-    return own, notes
-
-
-def _by_name(folder: Path, clip: str) -> tuple[list[_Source], list[str]]:
-    """What in a folder tells a role by its name, and the names of the rest."""
-    sequences, files = _contents(folder)
-    named = [(sequence.stem, _of_sequence(sequence, "", (FOUND, 0))) for sequence in sequences]
-    named += [(file.stem, _Source(role="", rank=(FOUND, 0), path=file)) for file in files]
-    sources, unknown = [], []
-    for stem, source in named:
-        if matched := match_role(stem, clip) if _may_play(source) else None:
-            sources.append(dataclasses.replace(source, role=matched[0], rank=(FOUND, matched[1])))
-        else:
-            unknown.append(source.path.name)
-    # `depth/0001.png`: the folder has the name that its frames lack.
-    if not sources and len(sequences) == 1 and (matched := match_role(folder.name, clip)):
-        return _as_one(folder, *matched), [name for name in unknown if name != sequences[0].pattern]
-    return sources, unknown
-
-
-def _as_one(folder: Path, role: str, fit: Fit) -> list[_Source]:
-    """All that can be watched in a folder that is called like a role."""
-    sequences, files = _contents(folder)
-    sources = [_of_sequence(sequence, role, (FOUND, fit)) for sequence in sequences]
-    sources += [_Source(role=role, rank=(FOUND, fit), path=file) for file in files]
-    return [source for source in sources if _may_play(source)]
-
-
-def _may_play(source: _Source) -> bool:
-    return source.sequence is not None or source.path.suffix.lower() in VIDEO_SUFFIXES
-
-
-def _contents(folder: Path) -> tuple[list[FrameSequence], list[Path]]:
-    """The sequences and the other visible files of a folder."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    return find_sequences(folder), [file for file in files if not is_frame(file)]
-
-
-def _split_foreign(sources: list[_Source]) -> tuple[list[_Source], list[_Source]]:
-    """Apart: in a folder where files carry the clip's name, those that carry another's."""
-    if not any(source.rank[1] <= Fit.OWN_LOOSE for source in sources):
-        return sources, []
-    foreign = [source for source in sources if source.rank[1] == Fit.OTHER]
-    return [source for source in sources if source not in foreign], foreign
-
-
-def _remedy() -> str:
-    return f"write role=PATH with a role of {', '.join(ROLES)}, or use a name that is or ends in {', '.join(ROLE_OF)}"
-
-
 # From sources to recorded videos
-
-
-def _compare_frames(sequences: list[FrameSequence]) -> list[str]:
-    """Refuse sequences of unequal length, naming what each lacks; a note where the numbers alone differ."""
-    for sequence in sequences:
-        refuse_gaps(sequence)
-    if len({len(sequence.numbers) for sequence in sequences}) > 1:
-        every = {number for sequence in sequences for number in sequence.numbers}
-        lacks = [
-            f"{s.folder / s.pattern} ({len(s.numbers)} frames) lacks {ranges_text(ranges_of(missing))}"
-            for s in sequences
-            if (missing := every.difference(s.numbers))
-        ]
-        raise InvalidInput(f"the sequences differ in length: {'; '.join(lacks)}. Render what is missing and repeat")
-    if len({sequence.first for sequence in sequences}) > 1:
-        spans = ", ".join(f"{s.pattern} {s.first}-{s.last}" for s in sequences)
-        return [f"the sequences are equally long but numbered differently: {spans}"]
-    return []
 
 
 def _encoded(folder: Path, sequence: FrameSequence, fps: int, white: float) -> Path:

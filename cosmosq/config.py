@@ -42,6 +42,25 @@ def _seconds(minimum: float) -> Callable[[Any], bool]:
     return lambda value: type(value) in (int, float) and minimum <= value <= 10**7
 
 
+SIMULATOR: dict[str, type | tuple[type, ...]] = {
+    "load_s": (int, float),
+    "step_s": (int, float),
+    "scale": (int, float),
+    "clip_frames": int,
+    "memory_gb": (int, float),
+    "ledger": str,
+    "faults": list,
+}
+"""What the simulated engine can be told, and the type of each; docs/simulator.md says what it means."""
+
+
+def _is_simulator(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        name in SIMULATOR and isinstance(told, SIMULATOR[name]) and not isinstance(told, bool)
+        for name, told in value.items()
+    )
+
+
 OFFLOADABLE = ("text_encoder_model", "guardrail_models", "diffusion_transformer")
 
 TOP_KEYS = (
@@ -135,9 +154,9 @@ HOST_KEYS = (
     Key(
         name="simulator",
         default={},
-        allowed="a table",
+        allowed=f"a table of {', '.join(SIMULATOR)} with numbers, faults a list",
         meaning="What the simulated engine is told: see docs/simulator.md.",
-        accepts=lambda value: isinstance(value, dict),
+        accepts=_is_simulator,
     ),
 )
 

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +13,7 @@ from typing import TextIO
 from cosmosq.errors import StorageFailed
 
 CHUNK_BYTES = 1 << 20
+_NO_SPACE_BYTES = 64 << 10
 
 
 def sha256_of(path: Path) -> str:
@@ -96,7 +98,8 @@ def writing(path: Path) -> Iterator[None]:
 
 def refusal(path: Path, reason: str) -> StorageFailed | None:
     """What SQLite's words about `path` mean when the disk was refused to it."""
-    if "is full" in reason:
+    # SQLite says no more than "disk I/O error" where the full disk refuses the index of its log.
+    if "is full" in reason or ("disk I/O" in reason and shutil.disk_usage(path.parent).free < _NO_SPACE_BYTES):
         return StorageFailed(f"the disk of {path} is full: free some space and repeat")
     if "readonly" in reason or "unable to open" in reason or "disk I/O" in reason:
         return StorageFailed(f"{path} cannot be written ({reason}): check its permissions and its disk")

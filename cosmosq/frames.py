@@ -348,9 +348,7 @@ def _write(path: Path, pictures: Iterator["NDArray[Any]"], fps: int) -> None:
     reproducible = {"crf": "12", "preset": "medium", "x264-params": "mbtree=0"}
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path.absolute()), "w", format="mp4", options=options) as container:
-        stream = container.add_stream(
-            "libx264", rate=fps, options={"crf": "12", "preset": "medium", "x264-params": "mbtree=0"}
-        )
+        stream = container.add_stream("libx264", rate=fps, options=reproducible)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 4
         # BT.601, and said so: readers that ignore the tag assume just that.

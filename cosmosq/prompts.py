@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,9 @@ def add(ledger: Ledger, drafts: Sequence[Draft], now: datetime) -> list[PromptRe
     checked = [_check(draft) for draft in drafts]
     with ledger.write() as session:
         clip_ids = {row.name: row.id for row in session.execute(select(Clip.name, Clip.id))}
-        return [_add_one(session, draft, clip_ids, now) for draft in checked]
+        # A microsecond apart: the order of a file is the order of the night.
+        times = (now + timedelta(microseconds=number) for number in range(len(checked)))
+        return [_add_one(session, draft, clip_ids, at) for draft, at in zip(checked, times, strict=True)]
 
 
 def _check(draft: Draft) -> Draft:

@@ -1,13 +1,13 @@
 """Alembic's entry: runs the revisions on the connection that cosmosq hands over."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 
 from cosmosq.models import Base, UtcDateTime
 
 
-def render_item(kind: str, item: Any, _context: Any) -> str | bool:
+def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write column types so that an old revision does not import today's models."""
     return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
 

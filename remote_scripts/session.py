@@ -128,6 +128,7 @@ class Session:
                 return self._produce(attempt)
         except BaseException as error:  # Even SystemExit: the engine does not decide when the session ends.
             traceback.print_exc()
+            # A cancellation may come when the video has just been saved.
             attempt.video.unlink(missing_ok=True)
             outcome = failure_of(error)
         self._pipeline.free_memory()

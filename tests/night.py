@@ -21,7 +21,7 @@ from cosmosq.config import Config, load_config
 from cosmosq.db import Ledger, open_ledger
 from cosmosq.enqueue import enqueue, wishes_for
 from cosmosq.paths import Workspace
-from cosmosq.report import query
+from cosmosq.report import detail, query
 from cosmosq.worker import Worker
 from tests.media import make_video
 
@@ -90,12 +90,19 @@ class Night:
 
     def work(self) -> None:
         """Do all there is in this very process; spares the start of another one."""
-        options = {"workspace": self.workspace, "config": self.config, "ledger": self.ledger, "hosts": ("sim",)}
-        Worker(**options, until_empty=True, poll_s=0.02).run()
+        worker = Worker(
+            workspace=self.workspace,
+            config=self.config,
+            ledger=self.ledger,
+            hosts=("sim",),
+            until_empty=True,
+            poll_s=0.02,
+        )
+        worker.run()
 
     def job(self, job_id: int) -> dict[str, Any]:
         with self.ledger.read() as session:
-            return query.job(session, job_id)
+            return detail.job(session, job_id)
 
     def statuses(self) -> list[str]:
         return [str(value) for (value,) in self.sql("SELECT status FROM jobs ORDER BY id")]

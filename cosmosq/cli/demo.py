@@ -1,6 +1,8 @@
 """`cosmosq demo`: a small night on the simulated engine, from rendered frames to the report."""
 
 import json
+import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -208,9 +210,9 @@ def _show(night: Night) -> None:
     loads = [[s["id"], " ".join(s["hints"]), duration(s["load_s"]), s["attempts"]] for s in night.sessions]
     output.emit_table(["session", "hints", "model load", "jobs served"], loads)
     output.say(f"\njob {_blocked(night)} was blocked on purpose, and all of this was SIMULATED")
-    output.say(
-        f"look around: `cosmosq -w {night.root} status`, `… show 1`, `… log 1`; or open the report in a browser:"
-    )
+    # After `make demo` the command is not on the person's path.
+    program = "cosmosq" if shutil.which("cosmosq") else sys.argv[0]
+    output.say(f"look around: `{program} -w {night.root} status`, `… show 1`, `… log 1`; the report, for a browser:")
     output.emit(str(night.page))
 
 

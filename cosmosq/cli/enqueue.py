@@ -17,7 +17,7 @@ _SHOWN = 20
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="PROMPT…")
+@click.argument("names", nargs=-1, metavar="[PROMPT…]")
 @click.option("--all", "everything", is_flag=True, help="Every prompt.")
 @click.option("--upscale", is_flag=True, help="The arguments are jobs whose results are upscaled.")
 @click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of these jobs.")

@@ -101,7 +101,9 @@ class Follower:
 
 
 def _why(move: dict[str, Any]) -> str:
-    words = (move["data"].get("error"), move["data"].get("message"))
+    words = [move["data"].get("error"), move["data"].get("message")]
+    if words[0] == move["event"]:
+        del words[0]
     return output.one_line(": ".join(str(word) for word in words if word), 200)
 
 

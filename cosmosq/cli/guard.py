@@ -1,5 +1,6 @@
 """Turning whatever a command raises into one line and an exit code."""
 
+import errno
 import logging
 import sys
 import traceback
@@ -8,7 +9,7 @@ from typing import Any
 import click
 
 from cosmosq.cli import output
-from cosmosq.errors import CosmosqError
+from cosmosq.errors import CosmosqError, StorageFailed
 
 INTERNAL_ERROR = 70
 INTERRUPTED = 130
@@ -41,13 +42,20 @@ def guarded(command: click.Command, arguments: list[str] | None, **extra: Any) -
     except SystemExit:
         # Click's answer to a closed pipe: the reader (`head`, say) has seen enough.
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _internal(error, debug)
+        output.fail("the disk is full: free some space and repeat")
+        return StorageFailed.exit_code
     except Exception as error:
-        if debug:
-            traceback.print_exc()
-        output.fail(
-            f"internal error: {type(error).__name__}: {str(error)[:300]}: please report it with --debug's output"
-        )
-        return INTERNAL_ERROR
+        return _internal(error, debug)
+
+
+def _internal(error: Exception, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    output.fail(f"internal error: {type(error).__name__}: {str(error)[:300]}: please report it with --debug's output")
+    return INTERNAL_ERROR
 
 
 def _show_usage(error: click.ClickException) -> None:

@@ -18,7 +18,7 @@ def init(directory: Path) -> None:
     `sim`: the simulated engine on this machine.
     """
     workspace = create(directory)
-    output.say(f"workspace {workspace.root}: next, `cosmosq clip add` and `cosmosq prompt add`")
+    output.say(f"workspace {workspace.root}: next, `cosmosq clip add`, `prompt add`, `enqueue` and `worker`")
 
 
 def create(directory: Path, settings: str | None = None) -> Workspace:

@@ -59,6 +59,8 @@ def add(
     else:
         for record in records:
             output.emit(record.id)
+        if not any(name.endswith(".weight") for record in records for name in record.parameters):
+            output.say("no hint has a weight yet: give one when you enqueue, e.g. -s edge.weight=0.5")
 
 
 def _text(text: str) -> str:

@@ -96,7 +96,7 @@ def _show_tables(sums: "Totals") -> None:
     output.emit("")
     loads = f"{sums.loads} model load{'s' if sums.loads != 1 else ''}"
     spent = f"generating {duration(sums.generate_s)}, {loads} {duration(sums.load_s)}"
-    mark = "some or all of this: no GPU worked" if sums.simulated else None
+    mark = "no GPU worked: the seconds are the simulator's own" if sums.simulated else None
     output.emit_fields({"GPU time": f"{duration(sums.gpu_s)} ({spent})", "SIMULATED": mark})
     output.emit("")
     headers = ("prompt", "jobs", "succeeded", "failed", "blocked", "generating", "a video")

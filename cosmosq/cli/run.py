@@ -65,7 +65,7 @@ def run(
         follow_until_ended(app, ids)
     with app.ledger.read() as session:
         rows = query.jobs(session, query.Filter(ids=ids))
-        videos = [query.video_of(session, job_id) for job_id in ids]
+        videos = [query.video_of(session, row["id"]) for row in rows]
     found = {row["id"]: Status(row["status"]) for row in rows}
     if as_json:
         output.emit_json([{**row, "output_path": video} for row, video in zip(rows, videos, strict=True)])

@@ -28,16 +28,21 @@ class Criteria:
 
     def filter(self, app: App, ids: Sequence[int] = (), statuses: Sequence[str] = ()) -> Any:
         """The query's filter; `statuses` holds where none was given."""
-        from cosmosq import prompts
         from cosmosq.report.query import Filter
 
         return Filter(
             ids=ids,
             statuses=self.statuses or statuses,
-            prompt_id=prompts.get(app.ledger, self.prompt).id if self.prompt else None,
+            prompt_id=_prompt_id(app, self.prompt) if self.prompt else None,
             labels=parse_pairs(self.labels, "--label"),
             host=app.config.host(self.host).name if self.host else None,
         )
+
+
+def _prompt_id(app: App, reference: str) -> str:
+    from cosmosq import prompts
+
+    return prompts.get(app.ledger, reference).id
 
 
 def filter_options(command: F) -> F:

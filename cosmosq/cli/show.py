@@ -21,13 +21,13 @@ def show(app: App, job: str, as_json: bool) -> None:
 
     Prompt, parameters that are not the default, attempts with their phases, artifacts and events of JOB.
     """
-    from cosmosq.report import query
+    from cosmosq.report import detail
 
     ids = named_jobs(app, [job])
     if len(ids) != 1:
         raise InvalidInput(f"{job} names {len(ids)} jobs: show one at a time")
     with app.ledger.read() as session:
-        found = query.job(session, ids[0])
+        found = detail.job(session, ids[0])
     if as_json:
         output.emit_json(found)
         return
@@ -56,8 +56,10 @@ def _fields(job: dict[str, Any]) -> None:
             "ended": output.clock(job["ended_at"]),
         }
     )
-    for needed in job["inputs"]:
-        output.emit(f"{needed['role']:<10}  {needed['sha256'][:12]}  {needed['path']}")
+    if job["inputs"]:
+        output.emit("\ninputs")
+        rows = [[needed["role"], needed["sha256"][:12], needed["path"]] for needed in job["inputs"]]
+        output.emit_table(["role", "sha256", "path"], rows)
 
 
 def _short(value: object) -> str:
@@ -100,5 +102,6 @@ def _events(events: list[dict[str, Any]]) -> None:
     rows = []
     for event in events:
         told = {key: value for key, value in event["data"].items() if key not in ("attempt", "artifacts", "controls")}
-        rows.append([output.clock(event["at"]), event["event"], output.one_line(show_pairs(told), 80)])
-    output.emit_table(["when", "event", ""], rows)
+        source = "session" if event["session_id"] else "worker"
+        rows.append([output.clock(event["at"]), source, event["event"], output.one_line(show_pairs(told), 80)])
+    output.emit_table(["when", "told by", "event", ""], rows)

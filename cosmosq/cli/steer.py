@@ -18,7 +18,7 @@ def _jobs_command(
 
     def decorate(act: Callable[[App, list[int]], Any]) -> click.Command:
         @click.command(name=act.__name__, help=help_text)
-        @click.argument("jobs", nargs=-1, metavar="JOB…")
+        @click.argument("jobs", nargs=-1, metavar="[JOB…]")
         @click.option("--all", "everything", is_flag=True, help="All jobs that suit, within the filters.")
         @filter_options
         @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")

@@ -10,7 +10,7 @@ from cosmosq.status import ENDED, Status
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, metavar="JOB…")
+@click.argument("jobs", nargs=-1, metavar="[JOB…]")
 @click.option("--all", "everything", is_flag=True, help="All jobs that have not ended, within the filters.")
 @filter_options
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="S", help="Give up after S seconds; exit code 4.")

@@ -29,12 +29,14 @@ def worker(app: App, hosts: tuple[str, ...], until_empty: bool, poll: float) -> 
     leaves the work on the host running, and the next worker takes it over.
     """
     names = tuple(dict.fromkeys(app.config.host(name).name for name in hosts)) or tuple(app.config.hosts)
-    output.say(f"worker for {', '.join(names)}: Ctrl-C finishes the current job, twice stops at once")
-    finished = work(app, hosts=names, until_empty=until_empty, poll_s=poll)
+    greeting = f"worker for {', '.join(names)}: Ctrl-C finishes the current job, twice stops at once"
+    finished = work(app, greeting, hosts=names, until_empty=until_empty, poll_s=poll)
     return 0 if finished else INTERRUPTED
 
 
-def work(app: App, *, hosts: tuple[str, ...], only: Sequence[int] | None = None, **options: Any) -> bool:
+def work(
+    app: App, greeting: str = "", *, hosts: tuple[str, ...], only: Sequence[int] | None = None, **options: Any
+) -> bool:
     """Run a worker in this thread and show its jobs; False if it left work running."""
     from cosmosq.cli.follow import while_following
     from cosmosq.logs import log_to
@@ -42,6 +44,8 @@ def work(app: App, *, hosts: tuple[str, ...], only: Sequence[int] | None = None,
 
     log_to(app.workspace.log_path)
     ledger = app.ledger
+    if greeting:
+        output.say(greeting)
     worker = Worker(
         workspace=app.workspace,
         config=app.config,

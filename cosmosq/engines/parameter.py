@@ -47,8 +47,8 @@ class Parameter:
             return "true or false"
         noun = "an integer" if self.type is int else "a number"
         if self.minimum is not None and self.maximum is not None:
-            return f"{noun} from {self.minimum:g} to {self.maximum:g}"
-        return f"{noun} of at least {self.minimum:g}" if self.minimum is not None else noun
+            return f"{noun} from {_plain(self.minimum)} to {_plain(self.maximum)}"
+        return f"{noun} of at least {_plain(self.minimum)}" if self.minimum is not None else noun
 
     def check(self, value: object) -> Value:
         """The value in this parameter's type.
@@ -83,6 +83,11 @@ class Parameter:
             return not self.choices or value in self.choices
         above = self.minimum is None or value >= self.minimum
         return above and (self.maximum is None or value <= self.maximum)
+
+
+def _plain(number: float) -> str:
+    """Without exponent and without needless decimals."""
+    return str(int(number)) if number == int(number) else str(number)
 
 
 def _as_number(value: object) -> int | float | None:

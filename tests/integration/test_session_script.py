@@ -1,5 +1,6 @@
 """session.py as a process on the stand-in, in a folder whose name needs quoting."""
 
+import errno
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 from tests.integration.box_tools import MEDIA, SCRIPTS, Box, Json, make_spec, make_video, wait_for
 
 sys.path.insert(0, str(SCRIPTS))
+from failures import BadInput, Cancelled, InvalidSpec, failure_of
 from progress import Progress, Step
 
 
@@ -140,6 +142,7 @@ def test_what_was_asked_is_what_the_engine_received(box: Box, video: Path) -> No
     session.outcome("1-1")
     (generation,) = box.generations()
     received = generation["received"]
+    assert received["numpy_seed"] == 77
     for name in ("prompt", "negative_prompt", "seed", "num_steps", "guidance", "sigma_max", "fps", "canny_threshold"):
         assert received[name] == spec[name]
     written = json.loads(session.path("1-1", "spec.json").read_text())
@@ -340,30 +343,35 @@ def test_orders_are_taken_by_number_and_not_by_spelling(box: Box, video: Path) -
     assert accepted == ["job9-1", "job10-1", "job100-1"]
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["{not json", "[]", '{"attempt": "1-1"}', '{"attempt": "other", "spec": {}}', "\udcff"],
-)
-def test_a_malformed_order_is_put_aside_and_reported(box: Box, video: Path, text: str) -> None:
-    session = box.session()
-    (session.folder / "inbox").mkdir()
-    (session.folder / "inbox" / "1-1-1.json").write_bytes(text.encode(errors="surrogateescape"))
-    session.submit("2-1", make_spec(video))
-    session.start()
-    failed = session.outcome("1-1")
-    assert (failed["error"], failed["fatal"]) == ("invalid_spec", False)
-    assert (session.folder / "inbox" / "rejected" / "1-1-1.json").exists()
-    assert session.outcome("2-1")["event"] == "done"
+MALFORMED = [b"{not json", b"[]", b'{"attempt": "0-1"}', b'{"attempt": "other", "spec": {}}', b"\xff", b""]
 
 
-@pytest.mark.parametrize("name", ["1-..", "1-.hidden", "nodash"])
-def test_an_order_cannot_name_a_folder_outside_its_place(box: Box, video: Path, name: str) -> None:
+def test_malformed_orders_are_put_aside_and_reported(box: Box, video: Path) -> None:
     session = box.session()
-    attempt = name.partition("-")[2]
-    session.drop(f"{name}.json", json.dumps({"attempt": attempt, "spec": make_spec(video)}))
+    inbox = session.folder / "inbox"
+    inbox.mkdir()
+    for number, content in enumerate(MALFORMED):
+        (inbox / f"{number}-{number}-1.json").write_bytes(content)
+    session.drop("50-good-1.json", json.dumps({"attempt": "good-1", "spec": make_spec(video)}))
     session.start()
-    assert session.outcome(attempt)["error"] == "invalid_spec"
-    assert not (session.folder / "order.json").exists()
+    for number in range(len(MALFORMED)):
+        failed = session.outcome(f"{number}-1")
+        assert (failed["error"], failed["fatal"]) == ("invalid_spec", False)
+        assert (inbox / "rejected" / f"{number}-{number}-1.json").exists()
+    assert session.outcome("good-1")["event"] == "done"
+
+
+def test_an_order_cannot_name_a_folder_outside_its_place(box: Box, video: Path) -> None:
+    session = box.session()
+    names = ["..", ".hidden", "."]
+    for name in names:
+        session.drop(f"1-{name}.json", json.dumps({"attempt": name, "spec": make_spec(video)}))
+    session.drop("nodash.json", json.dumps({"attempt": "", "spec": make_spec(video)}))
+    session.start()
+    for name in [*names, ""]:
+        assert session.outcome(name)["error"] == "invalid_spec"
+    assert not list(session.folder.rglob("order.json"))
+    assert not list(box.root.rglob("output.mp4"))
 
 
 INVALID: list[tuple[Json, str]] = [
@@ -471,16 +479,95 @@ def test_a_real_clip_is_served(box: Box) -> None:
     if not MEDIA.is_dir():
         pytest.skip("NVIDIA's example clips are not next to the repository")
     session = box.started(hints=("edge", "depth"), clip_frames=121)
-    depth = {"control_weight": 0.4, "input_control": str(MEDIA / "example1_depth.mp4")}
-    session.submit("1-1", make_spec(MEDIA / "example1_input_video.mp4", depth=depth))
+    hints = {
+        hint: {"control_weight": 0.4, "input_control": str(MEDIA / f"example1_{hint}.mp4")}
+        for hint in ("edge", "depth")
+    }
+    session.submit("1-1", make_spec(MEDIA / "example1_input_video.mp4", **hints))
     assert session.outcome("1-1")["event"] == "done"
     assert frame_count(session.path("1-1", "output.mp4")) == 121
+
+
+def run_scripts(tmp_path: Path, program: str) -> str:
+    """What a program prints that imports the session's modules, in a process group of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        check=True,
+        timeout=30,
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout
+
+
+def test_only_the_attempt_that_was_meant_is_interrupted(tmp_path: Path) -> None:
+    program = """
+import os, signal, time
+from pathlib import Path
+from cancellation import Cancellation
+from failures import Cancelled
+cancellation = Cancellation()
+first, second = Path("first"), Path("second")
+try:
+    with cancellation.of(first):
+        first.touch()
+        try:
+            time.sleep(20)
+        except Exception:
+            print("swallowed")
+except Cancelled:
+    print("first cancelled")
+os.kill(os.getpid(), signal.SIGUSR1)
+with cancellation.of(second):
+    os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(0.3)
+    print("second whole")
+"""
+    assert run_scripts(tmp_path, program).splitlines() == ["first cancelled", "second whole"]
+
+
+OUT_OF_MEMORY = type("OutOfMemoryError", (RuntimeError,), {})
+
+
+@pytest.mark.parametrize(
+    ("exception", "error", "fatal"),
+    [
+        (OUT_OF_MEMORY("CUDA out of memory. Tried to allocate 2 GiB"), "out_of_memory", True),
+        (RuntimeError("CUDA out of memory"), "out_of_memory", True),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), "engine_error", True),
+        (RuntimeError("shapes do not match"), "engine_error", False),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", False),
+        (FileNotFoundError(errno.ENOENT, "No such file", "checkpoints/base_model.pt"), "missing_checkpoint", False),
+        (FileNotFoundError(errno.ENOENT, "No such file", "notes.txt"), "engine_error", False),
+        (ValueError("Failed to load T5 model"), "missing_checkpoint", False),
+        (ValueError("Invalid hint_key: egde"), "invalid_spec", False),
+        (ValueError("Must have 'input_video' specified if sigma_max < 80"), "invalid_spec", False),
+        (InvalidSpec("x"), "invalid_spec", False),
+        (BadInput("x"), "bad_input", False),
+        (Cancelled("x"), "cancelled", False),
+        (SystemExit(3), "engine_error", False),
+    ],
+)
+def test_failures_are_told_apart(exception: BaseException, error: str, fatal: bool) -> None:
+    failure = failure_of(exception)
+    assert (failure.error, failure.fatal) == (error, fatal)
+
+
+def test_a_wrapped_failure_is_still_recognised_and_its_message_is_short() -> None:
+    wrapped = RuntimeError("line one\nline two " * 500)
+    assert len(failure_of(wrapped).message) == 2000
+    assert "\n" not in failure_of(wrapped).message
+    wrapped.__cause__ = OSError(errno.ENOSPC, "No space left on device")
+    assert failure_of(wrapped).error == "disk_full"
 
 
 def printed(tmp_path: Path, code: str) -> tuple[str, str]:
     """The session's and the attempt's log after `code` printed inside an attempt."""
     program = f"""
-import os, subprocess, sys
+import os, signal, subprocess, sys
 from pathlib import Path
 from engine_output import EngineOutput
 output = EngineOutput(Path.cwd())
@@ -490,13 +577,7 @@ with output.attempt("1-1", Path("attempt.txt")):
 print("after")
 output.close()
 """
-    subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
-        check=True,
-        timeout=30,
-    )
+    run_scripts(tmp_path, program)
     return (tmp_path / "log.txt").read_text(), (tmp_path / "attempt.txt").read_text()
 
 
@@ -520,6 +601,12 @@ os.write(2, b"without a newline")
         "without a newline",
         "",
     ]
+
+
+def test_what_is_said_after_the_group_was_terminated_is_still_logged(tmp_path: Path) -> None:
+    code = "signal.signal(15, signal.SIG_IGN)\nos.killpg(0, 15)\nprint('last words')"
+    _, attempt = printed(tmp_path, code)
+    assert attempt == "last words\n"
 
 
 def test_of_a_progress_bar_only_its_last_state_is_logged(tmp_path: Path) -> None:

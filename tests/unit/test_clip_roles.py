@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosmosq.clips import NAMES, ROLE_OF, ROLES, Fit, match_role
+from cosmosq.roles import NAMES, ROLE_OF, ROLES, Fit, match_role
 
 
 def role_of(stem: str, clip: str = "kitchen") -> str | None:

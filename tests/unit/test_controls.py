@@ -4,7 +4,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
+from random import Random
 
 import av
 import cv2
@@ -16,6 +18,7 @@ from tests.integration.box_tools import MEDIA, SCRIPTS, make_video
 
 sys.path.insert(0, str(SCRIPTS))
 import controls
+import videos
 from failures import BadInput, InvalidSpec
 
 PRESETS = ("very_low", "low", "medium", "high", "very_high")
@@ -75,6 +78,40 @@ def test_another_process_makes_the_same_bytes(hint: str, video: Path, tmp_path: 
         check=True,
     )
     assert (tmp_path / "there" / here.path.name).read_bytes() == here.path.read_bytes()
+
+
+def test_encoding_does_not_depend_on_what_is_in_the_memory(video: Path, tmp_path: Path) -> None:
+    # x264 did with its macroblock tree: other bytes for the same frames, in most of these rounds.
+    images = list(controls.images("vis", "medium", video))
+    random, rubbish, digests = Random(1), [], set()
+    for _ in range(40):
+        rubbish.append(random.randbytes(random.randint(1, 100_000)))
+        videos.write(tmp_path / "v.mp4", images, Fraction(24), 14)
+        digests.add(hashlib.sha256((tmp_path / "v.mp4").read_bytes()).hexdigest())
+    assert len(digests) == 1
+
+
+def test_a_control_for_which_there_is_no_room_leaves_nothing_behind(video: Path, tmp_path: Path) -> None:
+    program = """
+import resource, signal, sys
+from pathlib import Path
+import controls
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    controls.make("edge", "very_low", Path(sys.argv[1]), Path(sys.argv[2]))
+except OSError as error:
+    print(type(error).__name__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(video), str(tmp_path / "controls")],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "OSError"
+    assert not list((tmp_path / "controls").iterdir())
 
 
 def test_edges_are_those_of_canny_on_the_colour_frame(video: Path, tmp_path: Path) -> None:

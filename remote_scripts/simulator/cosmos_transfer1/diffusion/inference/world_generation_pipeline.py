@@ -225,11 +225,19 @@ class DiffusionControl2WorldGenerationPipeline:
             "control_inputs": controls,
             "save_folder": folder,
             "pipeline": type(self).__name__,
+            # What the engine's preprocessors draw their thresholds from.
+            "numpy_seed": first_word_of_numpys_generator(),
             **self._attributes(),
         }
 
     def _attributes(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ATTRIBUTES}
+
+
+def first_word_of_numpys_generator() -> int:
+    """The seed, as long as nothing has been drawn."""
+    state: Any = np.random.get_state()
+    return int(state[1][0])
 
 
 class DistilledControl2WorldGenerationPipeline(DiffusionControl2WorldGenerationPipeline):

@@ -1,0 +1,9 @@
+"""`make bench`: print every ratio; exit code 1 if one is above its limit."""
+
+import sys
+
+from benchmarks import start_up
+from benchmarks.ratio import report
+
+if __name__ == "__main__":
+    sys.exit(1 if report(start_up.measure()) else 0)

@@ -1,0 +1,65 @@
+"""Two commands in turn, and how their times compare."""
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+ROUNDS = 11
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """Median seconds of both sides, and the median of the ratios round by round."""
+
+    name: str
+    ours_s: float
+    theirs_s: float
+    ratio: float
+    limit: float
+    """The ratio should stay below this."""
+
+    def __str__(self) -> str:
+        verdict = "ok" if self.ratio <= self.limit else "TOO SLOW"
+        times = f"{self.ours_s * 1000:8.1f} ms  {self.theirs_s * 1000:8.1f} ms"
+        return f"{self.name:<58} {times}  ratio {self.ratio:5.2f}  limit {self.limit:g}  {verdict}"
+
+
+def compare(
+    name: str, ours: Callable[[], object], theirs: Callable[[], object], *, limit: float, rounds: int = ROUNDS
+) -> Ratio:
+    """Run both in turn, so that a machine that slows down slows both, after one round that is not counted."""
+    ours(), theirs()
+    pairs = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
+    return Ratio(
+        name=name,
+        ours_s=statistics.median(pair[0] for pair in pairs),
+        theirs_s=statistics.median(pair[1] for pair in pairs),
+        ratio=statistics.median(first / second for first, second in pairs),
+        limit=limit,
+    )
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def process(*command: str, cwd: str | os.PathLike[str] | None = None) -> Callable[[], object]:
+    """A call that runs a whole process."""
+
+    def run() -> None:
+        subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    return run
+
+
+def report(ratios: Sequence[Ratio]) -> int:
+    """Print the ratios; the number of those above their limit."""
+    for ratio in ratios:
+        print(ratio)
+    return sum(ratio.ratio > ratio.limit for ratio in ratios)

@@ -1,0 +1,74 @@
+"""Everything the ledger knows of one job."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cosmosq.engines.assignment import differences, from_columns
+from cosmosq.errors import NotFound
+from cosmosq.models import (
+    Artifact,
+    Attempt,
+    Dependency,
+    EngineSession,
+    Event,
+    Job,
+    JobInput,
+    JobLabel,
+    ParameterSet,
+    Prompt,
+)
+from cosmosq.report.query import Filter, jobs
+
+
+def job(session: Session, job_id: int) -> dict[str, Any]:
+    """Everything about one job: prompt, parameters, inputs, attempts, artifacts, events.
+
+    Raises:
+        NotFound: no such job.
+    """
+    rows = jobs(session, Filter(ids=[job_id]))
+    if not rows:
+        raise NotFound(f"{job_id} is no job: `cosmosq status` shows them")
+    stored = session.get_one(Job, job_id)
+    prompt = session.get_one(Prompt, stored.prompt_id)
+    parameter_set = session.get_one(ParameterSet, stored.parameter_set_id)
+    values = from_columns(_columns(parameter_set))
+    return {
+        **rows[0],
+        "text": prompt.text,
+        "negative_text": prompt.negative_text,
+        "digest": stored.digest,
+        "labels": dict(session.execute(select(JobLabel.key, JobLabel.value).where(JobLabel.job_id == job_id)).all()),
+        "depends_on": list(session.scalars(select(Dependency.depends_on_id).where(Dependency.job_id == job_id))),
+        "parameters": values,
+        "changed": differences(values),
+        "inputs": _all(session, select(JobInput).where(JobInput.job_id == job_id)),
+        "attempts": _attempts(session, job_id),
+        "artifacts": _artifacts(session, job_id),
+        "events": _all(session, select(Event).where(Event.job_id == job_id).order_by(Event.id)),
+    }
+
+
+def _attempts(session: Session, job_id: int) -> list[dict[str, Any]]:
+    statement = (
+        select(Attempt, EngineSession.load_s)
+        .outerjoin(EngineSession, EngineSession.id == Attempt.session_id)
+        .where(Attempt.job_id == job_id)
+        .order_by(Attempt.number)
+    )
+    return [{**_columns(attempt), "load_s": load_s} for attempt, load_s in session.execute(statement)]
+
+
+def _artifacts(session: Session, job_id: int) -> list[dict[str, Any]]:
+    statement = select(Artifact).join(Attempt, Attempt.id == Artifact.attempt_id).where(Attempt.job_id == job_id)
+    return _all(session, statement.order_by(Artifact.id))
+
+
+def _all(session: Session, statement: Any) -> list[dict[str, Any]]:
+    return [_columns(row) for row in session.scalars(statement)]
+
+
+def _columns(row: Any) -> dict[str, Any]:
+    return {column.name: getattr(row, column.name) for column in row.__table__.columns}

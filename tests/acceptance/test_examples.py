@@ -1,0 +1,120 @@
+"""Every example, and the README's first night, as a person runs them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.media import make_frames, make_video
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+PATIENCE_S = 120
+
+
+def shell(
+    *arguments: str | Path, folder: Path, given: str = "", home: Path | None = None
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program that finds `cosmosq` and `python` where these tests run."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "HOME": str(home or folder)}
+    environment.pop("COSMOSQ_WORKSPACE", None)
+    return subprocess.run(
+        [str(argument) for argument in arguments],
+        cwd=folder,
+        env=environment,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+
+
+def jobs_of(workspace: Path) -> list[dict[str, Any]]:
+    told = shell("cosmosq", "-w", workspace, "status", "--json", folder=workspace)
+    found: list[dict[str, Any]] = json.loads(told.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with numbered colour frames and a depth video."""
+    folder = tmp_path_factory.mktemp("home") / "shot"
+    make_frames(folder, frames=6)
+    make_video(folder / "depth.mp4", frames=6, seed=1)
+    return folder
+
+
+def test_the_first_night_of_the_readme_works_as_it_is_printed(tmp_path: Path, shot: Path) -> None:
+    _, _, section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## A first night")
+    block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert block is not None
+    night = shell("sh", "-eu", folder=tmp_path, given=block[1], home=shot.parent)
+    assert night.returncode == 0, night.stderr
+    assert [job["status"] for job in jobs_of(tmp_path / "night")] == ["succeeded"] * 3
+    assert (tmp_path / "night" / "report" / "index.html").is_file()
+    assert len(list((tmp_path / "night" / "outputs").glob("*/*/output.mp4"))) == 3
+    assert re.findall(r"job (\d) succeeded", night.stderr) == ["3", "1", "2"], "priority first, then age"
+
+
+def test_the_first_night_script_makes_seven_videos_and_a_report(tmp_path: Path, shot: Path) -> None:
+    workspace = tmp_path / "first night"
+    night = shell(EXAMPLES / "first-night.sh", workspace, shot, folder=tmp_path)
+    assert night.returncode == 0, night.stderr
+    jobs = jobs_of(workspace)
+    assert [job["status"] for job in jobs] == ["succeeded"] * 7
+    assert Counter(job["prompt_name"] for job in jobs) == {"morning": 3, "night-rain": 2, "first-snow": 2}
+    assert (workspace / "report" / "index.html").is_file()
+
+
+def test_the_first_night_script_refuses_a_workspace_that_is_there(tmp_path: Path, shot: Path) -> None:
+    shell("cosmosq", "init", tmp_path / "night", folder=tmp_path)
+    night = shell(EXAMPLES / "first-night.sh", tmp_path / "night", shot, folder=tmp_path)
+    assert night.returncode == 2
+    assert jobs_of(tmp_path / "night") == []
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory, shot: Path) -> Path:
+    """A workspace with the rehearsal's settings and three jobs of two steps, worked to the end."""
+    workspace = tmp_path_factory.mktemp("night") / "rehearsal"
+    shell("cosmosq", "init", workspace, folder=workspace.parent)
+    (workspace / "cosmosq.toml").write_text((EXAMPLES / "rehearsal.toml").read_text())
+    shell("cosmosq", "clip", "add", "shot", shot, folder=workspace)
+    texts = "a harbour at dawn\na gloomy cellar\na sunny garden\n"
+    added = ("prompt", "add", "--from", "-", "--clip", "shot", "-s", "edge.weight=0.5", "-s", "num_steps=2")
+    shell("cosmosq", *added, folder=workspace, given=texts)
+    shell("cosmosq", "enqueue", "--all", folder=workspace)
+    shell("cosmosq", "worker", "--until-empty", folder=workspace)
+    return workspace
+
+
+def test_the_rehearsal_blocks_one_prompt_and_heals_a_crash(rehearsal: Path) -> None:
+    found = {}
+    for job in jobs_of(rehearsal):
+        told = json.loads(shell("cosmosq", "show", str(job["id"]), "--json", folder=rehearsal).stdout)
+        ends = [attempt["error"] or attempt["status"] for attempt in told["attempts"]]
+        found[told["text"]] = (told["status"], ends)
+    assert found == {
+        "a harbour at dawn": ("succeeded", ["crashed", "succeeded"]),
+        "a gloomy cellar": ("blocked", ["blocked"]),
+        "a sunny garden": ("succeeded", ["succeeded"]),
+    }
+
+
+def test_the_seconds_of_a_parameter_are_read_from_the_report(rehearsal: Path) -> None:
+    table = shell("cosmosq", "report", "--csv", "-", folder=rehearsal).stdout
+    told = shell("python", EXAMPLES / "seconds_per_parameter.py", "num_steps", folder=rehearsal, given=table)
+    assert re.fullmatch(r"num_steps=2: 2 videos, \d+\.\d s each\n", told.stdout), told.stderr
+
+
+def test_no_example_is_left_out_here() -> None:
+    covered = {"first-night.sh", "prompts.jsonl", "rehearsal.toml", "seconds_per_parameter.py"}
+    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == covered

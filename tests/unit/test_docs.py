@@ -1,0 +1,161 @@
+"""The documents say what the code does, name what exists, and leave nothing out."""
+
+import configparser
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cosmosq import __version__
+from cosmosq.cli import COMMANDS
+from cosmosq.config import parse_config
+from cosmosq.engines.parameters import PARAMETERS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "REFERENCE.md", *sorted((ROOT / "docs").glob("*.md"))]
+SIMULATED = ROOT / "remote_scripts" / "simulator" / "simulated"
+
+
+def text_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def check_reference(root: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(root / "docs" / "reference.py"), "--check"]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """What reference.py reads and writes, in another place."""
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "REFERENCE.md", tmp_path)
+    shutil.copytree(ROOT / "remote_scripts", tmp_path / "remote_scripts")
+    return tmp_path
+
+
+def test_the_reference_and_the_drawing_are_what_the_code_says() -> None:
+    checked = check_reference(ROOT)
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_a_stale_reference_is_refused_and_the_difference_named(copied: Path) -> None:
+    page = copied / "REFERENCE.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("`guidance`", "`guidnce`"), encoding="utf-8")
+    checked = check_reference(copied)
+    assert checked.returncode == 1
+    assert "make docs" in checked.stderr
+    assert "REFERENCE.md" in checked.stderr
+    assert "-| `guidnce` |" in checked.stderr
+
+
+def test_a_stale_drawing_of_the_moves_is_refused(copied: Path) -> None:
+    page = copied / "docs" / "architecture.md"
+    page.write_text(page.read_text(encoding="utf-8").replace("running --> blocked", ""), encoding="utf-8")
+    checked = check_reference(copied)
+    assert checked.returncode == 1
+    assert "docs/architecture.md" in checked.stderr
+
+
+def test_an_event_of_the_session_that_nobody_described_is_refused(copied: Path) -> None:
+    script = copied / "remote_scripts" / "session.py"
+    script.write_text(script.read_text(encoding="utf-8").replace('"loading"', '"musing"'), encoding="utf-8")
+    checked = check_reference(copied)
+    assert checked.returncode == 1
+    assert "musing" in checked.stderr
+
+
+def test_the_reference_has_every_command_and_every_parameter() -> None:
+    reference = text_of("REFERENCE.md")
+    missing = [name for name in COMMANDS if f"\n### cosmosq {name}\n" not in reference]
+    missing += [parameter.name for parameter in PARAMETERS if f"\n| `{parameter.name}` |" not in reference]
+    assert missing == []
+
+
+def test_the_reference_holds_no_path_of_the_machine_that_wrote_it() -> None:
+    reference = text_of("REFERENCE.md")
+    assert sys.prefix not in reference
+    assert str(ROOT) not in reference
+    assert reference.endswith("\n")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_within_the_repository_leads_somewhere(document: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    missing = [target for target in targets if "://" not in target and not (document.parent / target).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_that_is_named_exists(document: Path) -> None:
+    named = set(re.findall(r"(?<![\w./-])cosmosq ([a-z]+)\b", " ".join(re.findall(r"`[^`]+`", code_of(document)))))
+    assert named <= set(COMMANDS) | {"add"}, named - set(COMMANDS)
+
+
+def code_of(document: Path) -> str:
+    """Inline code, and the lines of shell blocks as inline code."""
+    text = document.read_text(encoding="utf-8")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    return re.sub(r"```.*?```", "", text, flags=re.DOTALL) + "".join(f"`{line}`" for line in lines)
+
+
+def test_the_readme_gives_a_reason_for_every_dependency_and_no_other() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["dev"]
+    required = {re.split(r"[ <>=]", line)[0] for line in wanted.split("\n") if line}
+    _, _, tables = text_of("README.md").partition("## Dependencies")
+    reasons = dict(re.findall(r"^\| ([a-z0-9-]+) \| (.+) \|$", tables, re.MULTILINE))
+    reasons.pop("package")
+    reasons.pop("---")
+    assert set(reasons) == required
+    assert all(len(reason) > 3 for reason in reasons.values())
+
+
+def test_the_architecture_stays_short_and_places_every_module() -> None:
+    architecture = text_of("docs/architecture.md")
+    assert len(architecture.splitlines()) < 150
+    modules = {p.stem for p in (ROOT / "cosmosq").glob("*.py") if not p.stem.startswith("_")}
+    packages = {f"{p.parent.name}/" for p in (ROOT / "cosmosq").glob("*/__init__.py")}
+    assert [name for name in sorted(modules | packages) if f"`{name}`" not in architecture] == []
+
+
+def test_the_architecture_names_only_files_that_exist() -> None:
+    named = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.py)`", text_of("docs/architecture.md"))
+    places = ("cosmosq", "remote_scripts", ".")
+    assert [name for name in named if not any((ROOT / place / name).exists() for place in places)] == []
+
+
+def test_the_simulator_page_has_every_setting_and_every_fault() -> None:
+    page = text_of("docs/simulator.md")
+    settings = re.findall(r"^    (\w+): ", (SIMULATED / "settings.py").read_text(encoding="utf-8"), re.MULTILINE)
+    source = (SIMULATED / "faults.py").read_text(encoding="utf-8")
+    faults = set(re.findall(r'take\("(\w+)"', source)) | {"oom", "crash", "kill", "hang", "raise"} | {"block"}
+    assert len(settings) > 4
+    assert [name for name in settings if f"`{name}`" not in page and f"\n{name} = " not in page] == []
+    assert [name for name in sorted(faults) if f"| `{name}` |" not in page] == []
+
+
+def test_every_fault_on_the_simulator_page_is_one_that_it_knows() -> None:
+    source = (SIMULATED / "faults.py").read_text(encoding="utf-8")
+    _, _, table = text_of("docs/simulator.md").partition("| `do` |")
+    named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert [name for name in named if f'"{name}"' not in source] == []
+
+
+def test_the_settings_in_the_documents_and_examples_are_allowed() -> None:
+    for source in (text_of("docs/simulator.md"), f"```toml\n{text_of('examples/rehearsal.toml')}```"):
+        for block in re.findall(r"```toml\n(.*?)```", source, re.DOTALL):
+            document = tomllib.loads(block)
+            document.setdefault("default_host", next(iter(document["hosts"])))
+            assert parse_config(document, source="document").hosts
+
+
+def test_the_changelog_tells_of_this_version() -> None:
+    changelog = text_of("CHANGELOG.md")
+    assert "## [Unreleased]" in changelog
+    assert __version__ in changelog
