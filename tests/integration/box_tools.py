@@ -1,5 +1,6 @@
 """A GPU box in a folder: real box.py, real session.py, the stand-in for the engine."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -53,6 +54,15 @@ def make_video(path: Path, frames: int = 9, width: int = 128, height: int = 72, 
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
     return path
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def frame_count(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
 
 
 def chequers(width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -145,11 +145,11 @@ def test_prompts_are_summed_one_by_one(ledger: Ledger) -> None:
         for seconds in (10.0, 30.0):
             make_ended_job(session, prompt=day, attempt={"generate_s": seconds})
         make_ended_job(session, Status.FAILED, prompt=day, attempt={"generate_s": 7.0})
-        make_ended_job(session, Status.BLOCKED, prompt=night, attempt={"generate_s": None})
+        make_ended_job(session, Status.BLOCKED, prompt=night, attempt={"generate_s": None, "generating_s": 4.0})
     first, second = sums(ledger).prompts
     assert (first.prompt_name, first.jobs, first.succeeded, first.failed, first.blocked) == ("day", 3, 2, 1, 0)
     assert (first.generate_s, first.mean_s) == (47.0, 20.0)
-    assert (second.prompt_name, second.blocked, second.generate_s, second.mean_s) == ("night", 1, 0.0, None)
+    assert (second.prompt_name, second.blocked, second.generate_s, second.mean_s) == ("night", 1, 4.0, None)
 
 
 def test_one_simulated_attempt_marks_the_totals(ledger: Ledger) -> None:
@@ -256,12 +256,12 @@ def test_the_report_shows_totals_and_says_where_more_is(
     with ledger.write() as session:
         load = make_session(session, load_s=80.0)
         make_ended_job(session, attempt={"session_id": load.id, "generate_s": 100.0})
-        make_ended_job(session, Status.FAILED, error="crashed", attempt={"generate_s": None})
+        make_ended_job(session, Status.FAILED, error="crashed", attempt={"generate_s": None, "generating_s": 20.0})
     assert report(workspace) == 0
     told = capsys.readouterr()
-    assert "GPU time   3:00 (generating 1:40, 1 model load 1:20)" in told.out
+    assert "GPU time   3:20 (generating 2:00, 1 model load 1:20)" in told.out
     assert "SIMULATED" in told.out
-    assert ["prompt-1", "2", "1", "1", "0", "1:40", "1:40"] in [line.split() for line in told.out.splitlines()]
+    assert ["prompt-1", "2", "1", "1", "0", "2:00", "1:40"] in [line.split() for line in told.out.splitlines()]
     assert "--html DIR" in told.err
 
 

@@ -1,0 +1,497 @@
+"""The moves of jobs on a real ledger: which work, which are refused, and that nobody claims or finishes twice."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from cosmosq import jobs
+from cosmosq.db import Ledger
+from cosmosq.errors import CosmosqError, MoveRefused, StaleClaim
+from cosmosq.jobs import Claim, Outcome
+from cosmosq.models import Attempt, Dependency, Event, Job, JobInput, JobLabel, Measurement, Video
+from cosmosq.status import ENDED, MOVES, Phase, Status
+from tests.acceptance.command_line import rows
+from tests.ledger_rows import NOW, make_artifact, make_attempt, make_ended_job, make_job, make_ledger
+
+LATER = NOW + timedelta(minutes=5)
+
+
+def _job(ledger: Ledger, job_id: int) -> Job:
+    with ledger.read() as session:
+        return session.get_one(Job, job_id)
+
+
+def _attempts(ledger: Ledger, job_id: int) -> list[Attempt]:
+    with ledger.read() as session:
+        return list(session.scalars(select(Attempt).where(Attempt.job_id == job_id).order_by(Attempt.number)))
+
+
+def _events(ledger: Ledger, job_id: int) -> list[str]:
+    with ledger.read() as session:
+        return list(session.scalars(select(Event.event).where(Event.job_id == job_id).order_by(Event.id)))
+
+
+def _add(ledger: Ledger, count: int = 1, **overrides: Any) -> list[int]:
+    with ledger.write() as session:
+        return [make_job(session, **overrides).id for _ in range(count)]
+
+
+def _chain(ledger: Ledger, *statuses: Status) -> list[int]:
+    """Jobs of which each depends on the one before it."""
+    with ledger.write() as session:
+        ids = [make_job(session, status=status).id for status in statuses]
+        session.add_all(Dependency(job_id=b, depends_on_id=a) for a, b in pairwise(ids))
+    return ids
+
+
+def _claim(ledger: Ledger, owner: str = "me", *, host: str = "sim", only: list[int] | None = None) -> Claim | None:
+    return jobs.claim(ledger, host, owner, lease_s=60, simulated=True, now=NOW, only=only)
+
+
+def _claimed(ledger: Ledger, owner: str = "me", only: list[int] | None = None) -> Claim:
+    claim = _claim(ledger, owner, only=only)
+    assert claim is not None
+    return claim
+
+
+def _finish(ledger: Ledger, claim: Claim, status: Status, *, retries: int = 0, **more: Any) -> Status:
+    return jobs.finish(ledger, claim, Outcome(status=status, **more), retries=retries, now=LATER)
+
+
+# Every pair of statuses
+
+Act = Callable[[Ledger, Claim], object]
+
+
+def _start(ledger: Ledger, claim: Claim) -> None:
+    if _claim(ledger, only=[claim.job_id]) is None:
+        raise MoveRefused("nothing to claim")
+
+
+def _end(status: Status) -> Act:
+    return lambda ledger, claim: _finish(ledger, claim, status)
+
+
+WAYS: dict[Status, list[Act]] = {
+    Status.HELD: [lambda ledger, claim: jobs.hold(ledger, [claim.job_id], LATER)],
+    Status.QUEUED: [
+        lambda ledger, claim: jobs.release(ledger, [claim.job_id], LATER),
+        lambda ledger, claim: jobs.retry(ledger, [claim.job_id], LATER),
+        lambda ledger, claim: _finish(ledger, claim, Status.FAILED, retries=1, repeatable=True),
+    ],
+    Status.RUNNING: [_start],
+    Status.SUCCEEDED: [_end(Status.SUCCEEDED)],
+    Status.FAILED: [_end(Status.FAILED)],
+    Status.BLOCKED: [_end(Status.BLOCKED)],
+    # Asking to cancel a running job moves nothing yet; its session's word does.
+    Status.CANCELLED: [
+        lambda ledger, claim: jobs.cancel(ledger, [claim.job_id], LATER)[0] or _end(Status.CANCELLED)(ledger, claim),
+    ],
+}
+"""Everything that may bring a job to a status."""
+
+
+def _at(ledger: Ledger, status: Status) -> Claim:
+    """A job of that status with an attempt, and the claim of whoever held or holds it."""
+    ours: dict[str, Any] = {"lease_owner": "me", "lease_expires_at": LATER} if status == Status.RUNNING else {}
+    with ledger.write() as session:
+        job = make_job(session, status=status, ended_at=NOW if status in ENDED else None, **ours)
+        attempt = make_attempt(session, job)
+        session.flush()
+        return Claim(job_id=job.id, attempt_id=attempt.id, number=job.attempt, owner="me", host="sim")
+
+
+@pytest.mark.parametrize("source", Status)
+@pytest.mark.parametrize("target", Status)
+def test_an_allowed_move_works_and_every_other_is_refused_and_changes_nothing(
+    tmp_path: Path, source: Status, target: Status
+) -> None:
+    moved = []
+    for number, act in enumerate(WAYS[target]):
+        ledger = make_ledger(tmp_path / f"{number}.db")
+        claim = _at(ledger, source)
+        before = rows(ledger.path)
+        try:
+            act(ledger, claim)
+        except (MoveRefused, StaleClaim):
+            assert rows(ledger.path) == before
+            moved.append(False)
+        else:
+            assert _job(ledger, claim.job_id).status == target
+            assert _events(ledger, claim.job_id)[-1] == target
+            moved.append(True)
+        ledger.close()
+    assert any(moved) == (target in MOVES[source])
+
+
+@pytest.mark.parametrize("act", [jobs.hold, jobs.release, jobs.retry, jobs.cancel])
+def test_several_moves_are_all_made_or_none(ledger: Ledger, act: Callable[..., object]) -> None:
+    fitting = {"hold": "queued", "release": "held", "retry": "failed", "cancel": "held"}[act.__name__]
+    with ledger.write() as session:
+        ids = [make_job(session, status=status).id for status in (fitting, "succeeded", fitting)]
+    before = rows(ledger.path)
+    with pytest.raises(MoveRefused, match=f"job {ids[1]} is succeeded and cannot become .*--again` repeats it"):
+        act(ledger, ids, LATER)
+    assert rows(ledger.path) == before
+
+
+@pytest.mark.parametrize("act", [jobs.hold, jobs.release, jobs.retry, jobs.cancel])
+def test_a_job_that_does_not_exist_is_not_moved(ledger: Ledger, act: Callable[..., object]) -> None:
+    with pytest.raises(MoveRefused):
+        act(ledger, [99], LATER)
+
+
+# Claims
+
+
+def test_the_highest_priority_goes_first_and_the_oldest_within_it(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        ids = [make_job(session, priority=priority).id for priority in (0, 5, 0, -1, 5)]
+    claimed = []
+    while claim := _claim(ledger):
+        claimed.append(claim.job_id)
+    assert claimed == [ids[1], ids[4], ids[0], ids[2], ids[3]]
+
+
+def test_a_claim_says_who_holds_the_job_until_when(ledger: Ledger) -> None:
+    (job_id,) = _add(ledger)
+    claim = _claimed(ledger)
+    assert claim == Claim(job_id=job_id, attempt_id=claim.attempt_id, number=1, owner="me", host="sim")
+    assert claim.name == f"{job_id}-1"
+    job, (attempt,) = _job(ledger, job_id), _attempts(ledger, job_id)
+    assert (job.status, job.lease_owner, job.started_at) == ("running", "me", NOW)
+    assert job.lease_expires_at == NOW + timedelta(seconds=60)
+    assert (attempt.status, attempt.phase, attempt.simulated) == ("running", "preparing", True)
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status != Status.QUEUED])
+def test_only_queued_jobs_are_claimed(ledger: Ledger, status: Status) -> None:
+    _add(ledger, status=status)
+    assert jobs.next_id(ledger, "sim") is None
+    assert _claim(ledger) is None
+
+
+def test_a_worker_claims_the_jobs_of_its_host_and_of_its_list_alone(ledger: Ledger) -> None:
+    (other,) = _add(ledger, host="gpu")
+    first, second = _add(ledger, 2)
+    assert _claimed(ledger, only=[second, other]).job_id == second
+    assert _claimed(ledger).job_id == first
+    assert _claim(ledger) is None
+    assert jobs.next_id(ledger, "gpu") == other
+
+
+def test_a_job_waits_for_the_one_it_depends_on(ledger: Ledger) -> None:
+    first, second = _chain(ledger, Status.QUEUED, Status.QUEUED)
+    claim = _claimed(ledger)
+    assert claim.job_id == first
+    assert _claim(ledger) is None
+    _finish(ledger, claim, Status.SUCCEEDED)
+    assert _claimed(ledger).job_id == second
+
+
+def test_threads_that_claim_at_once_never_get_the_same_job(ledger: Ledger) -> None:
+    ids = _add(ledger, 80)
+    start = threading.Barrier(4)
+    taken: list[list[int]] = [[] for _ in range(4)]
+
+    def take(number: int) -> None:
+        start.wait()
+        while claim := _claim(ledger, f"thread {number}"):
+            taken[number].append(claim.job_id)
+
+    threads = [threading.Thread(target=take, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(job_id for own in taken for job_id in own) == ids
+    assert sum(bool(own) for own in taken) > 1
+
+
+CLAIM_ALL = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from cosmosq import jobs
+from cosmosq.db import Ledger
+
+ledger = Ledger(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+while claim := jobs.claim(ledger, "sim", sys.argv[2], lease_s=60, simulated=True, now=datetime.now(UTC)):
+    print(claim.job_id)
+ledger.close()
+"""
+
+
+def test_processes_that_claim_at_once_never_get_the_same_job(ledger: Ledger) -> None:
+    ids = _add(ledger, 80)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIM_ALL, str(ledger.path), f"process {number}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    taken = []
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0
+        taken.append([int(line) for line in out.splitlines()])
+    assert sorted(job_id for own in taken for job_id in own) == ids
+
+
+# Ends
+
+
+def test_finishing_happens_exactly_once_whoever_tries(ledger: Ledger) -> None:
+    _add(ledger)
+    claim = _claimed(ledger)
+    start = threading.Barrier(4)
+    ends: list[Status] = []
+    refusals: list[str] = []
+
+    def finish(status: Status) -> None:
+        start.wait()
+        try:
+            ends.append(_finish(ledger, claim, status))
+        except StaleClaim as error:
+            refusals.append(str(error))
+
+    wanted = [Status.SUCCEEDED, Status.FAILED, Status.BLOCKED, Status.CANCELLED]
+    threads = [threading.Thread(target=finish, args=(status,)) for status in wanted]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert refusals == [f"job {claim.job_id} is no longer ours: another worker took it or it has ended"] * 3
+    assert ends == [_job(ledger, claim.job_id).status] == [_attempts(ledger, claim.job_id)[0].status]
+    assert [event for event in _events(ledger, claim.job_id) if event in ENDED] == ends
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda ledger, claim: _finish(ledger, claim, Status.SUCCEEDED),
+        lambda ledger, claim: jobs.enter(ledger, claim, Phase.UPLOADING, LATER),
+        lambda ledger, claim: jobs.bind(ledger, claim, "session-1"),
+    ],
+    ids=["finish", "enter", "bind"],
+)
+def test_only_the_owner_of_the_claim_writes_to_the_attempt(ledger: Ledger, act: Act) -> None:
+    _add(ledger)
+    claim = _claimed(ledger)
+    (adopted,) = jobs.adopt(ledger, "sim", "someone else", lease_s=60, now=LATER)
+    before = rows(ledger.path)
+    with pytest.raises(StaleClaim, match=f"job {claim.job_id} is no longer ours"):
+        act(ledger, claim)
+    assert rows(ledger.path) == before
+    assert _finish(ledger, adopted, Status.SUCCEEDED) == Status.SUCCEEDED
+
+
+def test_an_attempt_of_the_past_cannot_end_the_present_one(ledger: Ledger) -> None:
+    _add(ledger)
+    old = _claimed(ledger)
+    _finish(ledger, old, Status.FAILED, retries=1, repeatable=True)
+    new = _claimed(ledger)
+    assert (old.name, new.name) == (f"{old.job_id}-1", f"{old.job_id}-2")
+    with pytest.raises(StaleClaim):
+        _finish(ledger, old, Status.SUCCEEDED)
+    assert _finish(ledger, new, Status.SUCCEEDED) == Status.SUCCEEDED
+
+
+def test_a_success_is_recorded_whole(ledger: Ledger) -> None:
+    _add(ledger)
+    claim = _claimed(ledger)
+    video = {"kind": "video", "path": "outputs/a/output.mp4", "sha256": "1" * 64, "bytes": 5, "frames": 12}
+    _finish(ledger, claim, Status.SUCCEEDED, generate_s=3.5, artifacts=(video,))
+    job, (attempt,) = _job(ledger, claim.job_id), _attempts(ledger, claim.job_id)
+    assert (job.status, job.ended_at, job.lease_owner, job.lease_expires_at) == ("succeeded", LATER, None, None)
+    assert (attempt.status, attempt.ended_at, attempt.generate_s) == ("succeeded", LATER, 3.5)
+    artifacts = rows(ledger.path)["artifacts"]
+    assert [row[:7] for row in artifacts] == [(1, attempt.id, "video", "outputs/a/output.mp4", "1" * 64, 5, 1)]
+
+
+def test_a_failure_that_cannot_be_stored_whole_is_not_stored_at_all(ledger: Ledger) -> None:
+    _add(ledger)
+    claim = _claimed(ledger)
+    before = rows(ledger.path)
+    twice = {"kind": "log", "path": "a", "sha256": "1" * 64, "bytes": 5}
+    with pytest.raises(Exception, match="UNIQUE constraint failed"):
+        _finish(ledger, claim, Status.FAILED, artifacts=(twice, twice))
+    assert rows(ledger.path) == before
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2])
+def test_a_failure_that_may_be_cured_is_repeated_so_often_and_no_more(ledger: Ledger, retries: int) -> None:
+    (job_id,) = _add(ledger)
+    ends = []
+    while claim := _claim(ledger):
+        ends.append(_finish(ledger, claim, Status.FAILED, retries=retries, repeatable=True, error="crashed"))
+    assert ends == [Status.QUEUED] * retries + [Status.FAILED]
+    job = _job(ledger, job_id)
+    assert (job.attempt, job.failures, job.error) == (retries + 1, retries + 1, "crashed")
+    assert [attempt.status for attempt in _attempts(ledger, job_id)] == ["failed"] * (retries + 1)
+
+
+def test_a_failure_that_nothing_cures_is_final_at_once(ledger: Ledger) -> None:
+    _add(ledger)
+    assert _finish(ledger, _claimed(ledger), Status.FAILED, retries=5) == Status.FAILED
+
+
+def test_a_job_that_was_to_be_cancelled_is_not_repeated(ledger: Ledger) -> None:
+    (job_id,) = _add(ledger)
+    claim = _claimed(ledger)
+    assert jobs.cancel(ledger, [job_id], LATER) == ([], [job_id])
+    assert jobs.cancel_requested(ledger, claim)
+    assert _job(ledger, job_id).status == "running"
+    assert _finish(ledger, claim, Status.FAILED, retries=5, repeatable=True) == Status.FAILED
+
+
+def test_a_retry_forgives_the_failures_and_keeps_the_attempts(ledger: Ledger) -> None:
+    (job_id,) = _add(ledger)
+    _finish(ledger, _claimed(ledger), Status.FAILED, error="crashed", message="why")
+    jobs.retry(ledger, [job_id], LATER)
+    job = _job(ledger, job_id)
+    assert (job.status, job.failures, job.error, job.message, job.ended_at) == ("queued", 0, None, None, None)
+    assert _claimed(ledger).number == 2
+    assert [attempt.status for attempt in _attempts(ledger, job_id)] == ["failed", "running"]
+
+
+# Dependents
+
+
+@pytest.mark.parametrize("end", [Status.FAILED, Status.BLOCKED, Status.CANCELLED])
+def test_whoever_waits_for_a_job_without_success_is_cancelled_with_the_reason(ledger: Ledger, end: Status) -> None:
+    first, second, third = _chain(ledger, Status.QUEUED, Status.HELD, Status.QUEUED)
+    _finish(ledger, _claimed(ledger), end)
+    for job_id, cause in ((second, first), (third, second)):
+        job = _job(ledger, job_id)
+        assert (job.status, job.error) == ("cancelled", "dependency")
+        assert job.message == f"job {cause}, which it depends on, did not succeed"
+
+
+def test_dependents_wait_on_while_their_job_is_repeated(ledger: Ledger) -> None:
+    _, second = _chain(ledger, Status.QUEUED, Status.QUEUED)
+    _finish(ledger, _claimed(ledger), Status.FAILED, retries=1, repeatable=True)
+    assert _job(ledger, second).status == "queued"
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_job_and_its_dependents_are_cancelled_in_one_go(ledger: Ledger, backwards: bool) -> None:
+    ids = _chain(ledger, Status.QUEUED, Status.HELD, Status.QUEUED)
+    named = ids[::-1] if backwards else ids
+    assert jobs.cancel(ledger, named, LATER) == (named, [])
+    assert [_job(ledger, job_id).status for job_id in ids] == ["cancelled"] * 3
+
+
+# Phases, leases, taking over
+
+
+def test_the_seconds_of_each_phase_are_booked(ledger: Ledger) -> None:
+    _add(ledger)
+    claim = _claimed(ledger)
+    for seconds, phase in ((3, Phase.UPLOADING), (4, Phase.WAITING), (10, Phase.GENERATING), (5, Phase.GENERATING)):
+        jobs.enter(ledger, claim, phase, NOW + timedelta(seconds=seconds))
+    _finish(ledger, claim, Status.SUCCEEDED)
+    (attempt,) = _attempts(ledger, claim.job_id)
+    assert (attempt.preparing_s, attempt.uploading_s, attempt.waiting_s) == (3, 1, 6)
+    assert attempt.generating_s == (LATER - NOW).total_seconds() - 10
+
+
+def test_a_clock_that_is_set_back_books_no_negative_seconds(ledger: Ledger) -> None:
+    _add(ledger)
+    claim = _claimed(ledger)
+    jobs.enter(ledger, claim, Phase.UPLOADING, NOW - timedelta(hours=1))
+    assert _attempts(ledger, claim.job_id)[0].preparing_s == 0
+
+
+def test_a_heartbeat_renews_the_leases_of_its_owner_alone(ledger: Ledger) -> None:
+    _add(ledger, 2)
+    mine, other = _claimed(ledger), _claimed(ledger, "other")
+    jobs.renew(ledger, "me", lease_s=60, now=LATER)
+    assert _job(ledger, mine.job_id).lease_expires_at == LATER + timedelta(seconds=60)
+    assert _job(ledger, other.job_id).lease_expires_at == NOW + timedelta(seconds=60)
+
+
+def test_running_jobs_of_a_host_are_taken_over_where_they_are(ledger: Ledger) -> None:
+    _add(ledger)
+    _add(ledger, host="gpu")
+    claim = _claimed(ledger)
+    _claim(ledger, host="gpu")
+    (adopted,) = jobs.adopt(ledger, "sim", "new", lease_s=60, now=LATER)
+    assert (adopted.job_id, adopted.attempt_id, adopted.number) == (claim.job_id, claim.attempt_id, 1)
+    assert adopted.owner == _job(ledger, claim.job_id).lease_owner == "new"
+    assert len(_attempts(ledger, claim.job_id)) == 1
+    assert _events(ledger, claim.job_id) == ["running", "adopted"]
+
+
+# Removal
+
+
+def test_a_removed_job_leaves_no_row_anywhere_and_its_neighbour_all(ledger: Ledger) -> None:
+    def fill() -> int:
+        with ledger.write() as session:
+            job = make_ended_job(session, labels={"night": "1"})
+            attempt = session.scalars(select(Attempt).where(Attempt.job_id == job.id)).one()
+            artifact = make_artifact(session, attempt, kind="log")
+            session.merge(
+                Video(
+                    sha256="1" * 64, path="a", bytes=1, width=1, height=1, fps=1, frames=1, duration_s=1, created_at=NOW
+                )
+            )
+            session.flush()
+            session.add_all(
+                [
+                    JobInput(job_id=job.id, role="input", sha256="1" * 64, path="a"),
+                    Measurement(artifact_id=artifact.id, name="psnr", value=1.0, created_at=NOW),
+                    Event(at=NOW, event="phase", job_id=job.id, attempt_id=attempt.id, data={}),
+                ]
+            )
+            return job.id
+
+    kept = fill()
+    before = rows(ledger.path)
+    job_id = fill()
+    jobs.remove(ledger, [job_id])
+    after = rows(ledger.path)
+    assert {name: found for name, found in after.items() if name != "sqlite_sequence"} == {
+        name: found for name, found in before.items() if name != "sqlite_sequence"
+    }
+    with ledger.read() as session:
+        assert session.scalars(select(JobLabel.job_id)).all() == [kept]
+    assert _add(ledger) == [job_id + 1], "an id is never used again"
+
+
+def test_a_running_job_and_one_that_is_needed_are_not_removed(ledger: Ledger) -> None:
+    first, second = _chain(ledger, Status.QUEUED, Status.QUEUED)
+    (running,) = _add(ledger, status=Status.RUNNING)
+    before = rows(ledger.path)
+    refusals = {
+        (second, running): f"job {running} is running: `cosmosq cancel {running}` first",
+        (first,): f"job {first} is what job {second} depends on: remove that one too",
+    }
+    for ids, message in refusals.items():
+        with pytest.raises(CosmosqError) as refused:
+            jobs.remove(ledger, ids)
+        assert str(refused.value) == message
+        assert rows(ledger.path) == before
+    jobs.remove(ledger, [first, second])
+    assert [row[0] for row in rows(ledger.path)["jobs"]] == [running]
