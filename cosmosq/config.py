@@ -91,9 +91,31 @@ HOST_KEYS = (
     Key(
         name="transport",
         default="local",
-        allowed="local",
+        allowed="local, ssh",
         meaning="How the host is reached: `local` is this machine.",
-        accepts=_one_of("local"),
+        accepts=_one_of("local", "ssh"),
+    ),
+    Key(
+        name="address",
+        default="",
+        allowed="a name, an address, or an alias of ~/.ssh/config",
+        meaning="Where a host over SSH is.",
+        accepts=_is_text,
+    ),
+    Key(name="user", default="", allowed="a login", meaning="Login; empty: as SSH has it.", accepts=_is_text),
+    Key(
+        name="port",
+        default=0,
+        allowed="an integer from 0 to 65535",
+        meaning="Port; 0: as SSH has it.",
+        accepts=_whole(0, 65535),
+    ),
+    Key(
+        name="identity",
+        default="",
+        allowed="the path of a private key",
+        meaning="Key to log in with, beside the agent's and the usual ones.",
+        accepts=_is_text,
     ),
     Key(
         name="engine",
@@ -106,14 +128,14 @@ HOST_KEYS = (
         name="root",
         default="",
         allowed="a path",
-        meaning="Folder on the host for sessions, videos and scripts; empty: .cosmosq/hosts/NAME.",
+        meaning="Folder on the host for sessions, videos and scripts; empty: .cosmosq/hosts/NAME, over SSH ~/cosmosq.",
         accepts=_is_text,
     ),
     Key(
         name="python",
         default="",
         allowed="a path or command",
-        meaning="The Python that has the engine's packages; empty: the one that runs cosmosq.",
+        meaning="Python with the engine's packages; empty: the one that runs cosmosq, over SSH python3.",
         accepts=_is_text,
     ),
     Key(
@@ -167,6 +189,10 @@ class HostConfig:
 
     name: str
     transport: str
+    address: str
+    user: str
+    port: int
+    identity: str
     engine: str
     root: str
     python: str
@@ -240,7 +266,10 @@ def _parse_host(name: str, table: object, source: str) -> HostConfig:
         raise InvalidConfig(f"{source}: hosts.{name} = {table!r} is not allowed: write a [hosts.{name}] table")
     values = _check(table, HOST_KEYS, f"hosts.{name}.", source)
     values["offload"] = tuple(values["offload"])
-    values["python"] = values["python"] or sys.executable
+    remote = values["transport"] == "ssh"
+    values["python"] = values["python"] or ("python3" if remote else sys.executable)
+    if remote and not values["address"]:
+        raise InvalidConfig(f"{source}: hosts.{name}.address is missing: transport ssh needs it")
     if values["engine"] == "cosmos_transfer1" and not values["checkout"]:
         raise InvalidConfig(f"{source}: hosts.{name}.checkout is missing: engine cosmos_transfer1 needs its path")
     return HostConfig(name=name, **values)

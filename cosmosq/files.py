@@ -96,10 +96,14 @@ def writing(path: Path) -> Iterator[None]:
         raise
 
 
+def _is_full(folder: Path) -> bool:
+    return folder.exists() and shutil.disk_usage(folder).free < _NO_SPACE_BYTES
+
+
 def refusal(path: Path, reason: str) -> StorageFailed | None:
     """What SQLite's words about `path` mean when the disk was refused to it."""
     # SQLite says no more than "disk I/O error" where the full disk refuses the index of its log.
-    if "is full" in reason or ("disk I/O" in reason and shutil.disk_usage(path.parent).free < _NO_SPACE_BYTES):
+    if "is full" in reason or ("disk I/O" in reason and _is_full(path.parent)):
         return StorageFailed(f"the disk of {path} is full: free some space and repeat")
     if "readonly" in reason or "unable to open" in reason or "disk I/O" in reason:
         return StorageFailed(f"{path} cannot be written ({reason}): check its permissions and its disk")

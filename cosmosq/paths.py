@@ -52,6 +52,11 @@ class Workspace:
         return self.root / "outputs"
 
     @property
+    def known_hosts_path(self) -> Path:
+        """Host keys that were accepted for this workspace."""
+        return self.folder / "known_hosts"
+
+    @property
     def log_path(self) -> Path:
         return self.folder / "logs" / "worker.jsonl"
 

@@ -76,5 +76,5 @@ class _Tail:
         from cosmosq.hosts import open_host
 
         config = self.app.config.host(place.host)
-        host = open_host(config, default_root=self.app.workspace.host_path(place.host))
+        host = open_host(config, self.app.workspace)
         return host.read(PurePosixPath(place.path), offset=self.printed)

@@ -1,6 +1,6 @@
 """The contract of a host: a folder on some machine, files in it, and programs run there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -53,8 +53,14 @@ class Host(Protocol):
     def write(self, remote: PurePosixPath, data: bytes) -> None:
         """Write a small file whole: `.part`, then renamed; parents are made."""
 
+    def write_many(self, folder: PurePosixPath, files: Mapping[str, bytes]) -> None:
+        """Write many small files below a folder in one go; not atomic, so name a folder that is not in use yet."""
+
     def read(self, remote: PurePosixPath, *, offset: int = 0, limit: int = 1 << 20) -> bytes:
         """At most `limit` bytes of a file from `offset` on; empty when there is no such file."""
 
     def exists(self, remote: PurePosixPath) -> bool:
         """Whether a file or folder is there."""
+
+    def close(self) -> None:
+        """Give up what is open; the next use opens it again."""

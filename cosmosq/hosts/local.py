@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -53,6 +53,10 @@ class LocalHost:
     def write(self, remote: PurePosixPath, data: bytes) -> None:
         write_whole(Path(remote), data)
 
+    def write_many(self, folder: PurePosixPath, files: Mapping[str, bytes]) -> None:
+        for name, data in files.items():
+            write_whole(Path(folder) / name, data)
+
     def read(self, remote: PurePosixPath, *, offset: int = 0, limit: int = 1 << 20) -> bytes:
         try:
             with Path(remote).open("rb") as stream:
@@ -63,3 +67,6 @@ class LocalHost:
 
     def exists(self, remote: PurePosixPath) -> bool:
         return Path(remote).exists()
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cosmosq import jobs
-from cosmosq.errors import CosmosqError, HostFailed, InvalidInput, StaleClaim, StorageFailed
+from cosmosq.errors import CosmosqError, HostFailed, InvalidInput, StaleClaim, StorageFailed, Unreachable
 from cosmosq.jobs import Claim, Outcome
 from cosmosq.session import events, remote, results
 from cosmosq.session.events import Ending
@@ -56,13 +56,14 @@ def serve(site: Site, slot: Slot, claim: Claim) -> Status:
         Abandoned: the worker was told to stop at once; the job stays running.
         StaleClaim: the job is no longer ours.
         StorageFailed: this machine cannot store the result; the job stays running.
+        Unreachable: the host cannot be reached for as long as the worker waits; the job stays running.
     """
     order = load_order(site.ledger, site.workspace, claim)
     folder = site.workspace.job_folder(order.created_at.astimezone(), claim.job_id, order.title)
     try:
         ending = _generate(site, slot, claim, order)
         outcome = _bring_home(site, slot, claim, ending, folder)
-    except (Abandoned, StaleClaim, StorageFailed):
+    except (Abandoned, StaleClaim, StorageFailed, Unreachable):
         raise
     except Exception as error:
         outcome = _failed(error)
@@ -117,21 +118,21 @@ def _submit(site: Site, session: RemoteSession, claim: Claim, order: Order) -> N
 
 def _follow(site: Site, slot: Slot, session: RemoteSession, claim: Claim) -> Ending:
     """Record events as they come until one ends the attempt."""
-    generating, cancelling = False, False
+    generating, cancelling, heard = False, False, True
     heard_at = looked_at = time.monotonic()
     while True:
-        read = events.record_new(site.ledger, site.host, session.id, session.folder, site.now())
-        if not generating and events.was_accepted(site.ledger, claim.attempt_id):
+        heard = bool(events.record_new(site.ledger, site.host, session.id, session.folder, site.now())) or heard
+        if heard and not generating and events.was_accepted(site.ledger, claim.attempt_id):
             jobs.enter(site.ledger, claim, Phase.GENERATING, site.now())
             generating = True
-        if ending := events.ending_of(site.ledger, claim.attempt_id):
+        if heard and (ending := events.ending_of(site.ledger, claim.attempt_id)):
             return ending
         if not cancelling and jobs.cancel_requested(site.ledger, claim):
             site.host.write(session.folder.cancel(claim.name), b"")
             cancelling = True
         now = time.monotonic()
-        if read:
-            heard_at = looked_at = now
+        if heard:
+            heard, heard_at, looked_at = False, now, now
             slot.confirm()
         elif now - heard_at > site.config.stall_s:
             slot.discard(session)

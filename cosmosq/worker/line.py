@@ -42,11 +42,21 @@ class Line:
         self._adopted: list[Claim] = []
         self._busy = threading.Lock()
 
-    def reconcile(self) -> None:
-        """Take over what an earlier worker left: its running jobs, and a session that still lives."""
+    def adopt(self) -> None:
+        """Take over the running jobs that an earlier worker left, and be busy until `reconcile` has been called."""
+        self._busy.acquire()
         self._adopted = jobs.adopt(
             self.site.ledger, self.site.host.name, self._owner, lease_s=self._lease_s, now=self.site.now()
         )
+
+    def reconcile(self) -> None:
+        """Find the sessions that an earlier worker left: keep one that lives, end the others, record what is gone."""
+        try:
+            self._find_sessions()
+        finally:
+            self._busy.release()
+
+    def _find_sessions(self) -> None:
         for session in unended(self.site):
             if any(claim.session_id == session.id for claim in self._adopted):
                 continue

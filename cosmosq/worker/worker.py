@@ -14,8 +14,8 @@ from sqlalchemy import select
 from cosmosq import jobs
 from cosmosq.config import Config
 from cosmosq.db import Ledger
-from cosmosq.errors import CosmosqError, StaleClaim
-from cosmosq.hosts import open_host
+from cosmosq.errors import CosmosqError, HostFailed, StaleClaim
+from cosmosq.hosts import PATIENCE_S, open_host
 from cosmosq.models import Job
 from cosmosq.paths import Workspace
 from cosmosq.queue import Queue
@@ -98,7 +98,7 @@ class _Shift:
         site = Site(
             workspace=worker.workspace,
             ledger=worker.ledger,
-            host=open_host(config, default_root=worker.workspace.host_path(name)),
+            host=open_host(config, worker.workspace, patience_s=PATIENCE_S, give_up=self.abandoned),
             config=config,
             retries=worker.config.retries,
             poll_s=worker.poll_s,
@@ -116,7 +116,9 @@ class _Shift:
     def work(self) -> bool:
         """From reconciling to the last thread's end; False if work was left running."""
         for line in self.lines.values():
-            line.reconcile()
+            line.adopt()
+            # Each in a thread of its own: a host that cannot be reached must not keep the others waiting.
+            threading.Thread(target=self._guarded, args=(line.reconcile,), daemon=True).start()
         clock = threading.Thread(target=self._clock, name="clock", daemon=True)
         clock.start()
         try:
@@ -150,18 +152,21 @@ class _Shift:
 
     def _answer(self, job_id: int) -> None:
         """A ticket was rung: let the job's host work, whichever job is next there."""
+        with self.worker.ledger.read() as session:
+            host = session.scalar(select(Job.host).where(Job.id == job_id))
+        if host in self.lines:
+            self._guarded(self.lines[host].serve_all)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Do some work; what no job is to blame for stops the worker, and its jobs are adopted later."""
         try:
-            with self.worker.ledger.read() as session:
-                host = session.scalar(select(Job.host).where(Job.id == job_id))
-            if host in self.lines:
-                self.lines[host].serve_all()
-        except Abandoned:
-            log.info("left running", extra={"job": job_id})
-        except StaleClaim as error:
-            log.warning("%s", error, extra={"job": job_id})
+            work()
+        except (Abandoned, StaleClaim, HostFailed) as error:
+            log.warning("%s: %s", type(error).__name__, error)
         except CosmosqError as error:
-            self.failure = error
-            self.consumer.stop_flag.set()
+            if not self.abandoned.is_set():
+                self.failure = error
+                self.consumer.stop_flag.set()
 
     def _clock(self) -> None:
         """Heartbeat, doorbell and the end of the work, several times a second."""
