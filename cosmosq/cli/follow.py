@@ -74,18 +74,16 @@ class Follower:
         if row["id"] not in self._tasks:
             name = output.one_line(row["prompt_name"] or row["prompt_id"], 24)
             self._tasks[row["id"]] = self._bars.add_task(f"job {row['id']} {name}", total=None, detail="", left="")
-        steps, clips = row["steps"] or 0, row["clips"] or 1
-        done = (max(row["clip"] or 1, 1) - 1) * steps + (row["step"] or 0)
         self._bars.update(
             self._tasks[row["id"]],
-            total=steps * clips or None,
-            completed=done,
+            total=(row["steps"] or 0) * (row["clips"] or 1) or None,
+            completed=_steps_done(row),
             detail=progress_of(row),
             left=f"about {duration(left_s)} left" if left_s is not None else "",
         )
 
     def _left_s(self, session: Any, row: dict[str, Any]) -> float | None:
-        """Seconds to go, from past attempts of this host with as many steps."""
+        """Seconds to go, from past attempts of this host with as many steps, else from the steps so far."""
         from cosmosq.report import query
 
         if row["phase"] != "generating" or not row["steps"]:
@@ -93,11 +91,16 @@ class Follower:
         key = (row["host"], row["steps"])
         if key not in self._usual:
             self._usual[key] = query.usual_seconds(session, *key)
-        usual = self._usual[key]
-        if usual is None:
-            return None
         elapsed: float = (datetime.now(UTC) - row["phase_at"]).total_seconds()
-        return max(0.0, usual * (row["clips"] or 1) - elapsed)
+        usual, clips = self._usual[key], row["clips"] or 1
+        # Before there is any past, the steps so far tell the pace.
+        whole = usual * clips if usual is not None else elapsed * row["steps"] * clips / max(1, _steps_done(row))
+        return max(0.0, whole - elapsed)
+
+
+def _steps_done(row: dict[str, Any]) -> int:
+    """Steps of the clips that are finished, and of the one under way."""
+    return (max(row["clip"] or 1, 1) - 1) * (row["steps"] or 0) + (row["step"] or 0)
 
 
 def _why(move: dict[str, Any]) -> str:
