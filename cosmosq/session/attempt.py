@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cosmosq import jobs
+from cosmosq import claims
+from cosmosq.claims import Claim, Outcome
 from cosmosq.errors import CosmosqError, HostFailed, InvalidInput, StaleClaim, StorageFailed, Unreachable
-from cosmosq.jobs import Claim, Outcome
 from cosmosq.session import events, remote, results
 from cosmosq.session.events import Ending
 from cosmosq.session.folder import video_path
@@ -68,8 +68,8 @@ def serve(site: Site, slot: Slot, claim: Claim) -> Status:
     except Exception as error:
         outcome = _failed(error)
         outcome = _with_logs(site, claim, outcome, folder)
-    jobs.enter(site.ledger, claim, Phase.RECORDING, site.now())
-    status = jobs.finish(site.ledger, claim, outcome, retries=site.retries, now=site.now())
+    claims.enter(site.ledger, claim, Phase.RECORDING, site.now())
+    status = claims.finish(site.ledger, claim, outcome, retries=site.retries, now=site.now())
     log.info("attempt ended: %s", outcome.status, extra={"job": claim.job_id, "attempt": claim.number})
     return status
 
@@ -87,7 +87,7 @@ def _generate(site: Site, slot: Slot, claim: Claim, order: Order) -> Ending:
     else:
         _verify(site, claim, order)
         session = slot.open(order.key)
-        jobs.bind(site.ledger, claim, session.id)
+        claims.bind(site.ledger, claim, session.id)
     if not site.host.exists(session.folder.accepted(claim.name)):
         _upload(site, claim, order)
         _submit(site, session, claim, order)
@@ -95,14 +95,14 @@ def _generate(site: Site, slot: Slot, claim: Claim, order: Order) -> Ending:
 
 
 def _verify(site: Site, claim: Claim, order: Order) -> None:
-    if jobs.cancel_requested(site.ledger, claim):
+    if claims.cancel_requested(site.ledger, claim):
         raise JobCancelled("cancelled before it was sent")
     for needed in order.inputs:
         needed.verify()
 
 
 def _upload(site: Site, claim: Claim, order: Order) -> None:
-    jobs.enter(site.ledger, claim, Phase.UPLOADING, site.now())
+    claims.enter(site.ledger, claim, Phase.UPLOADING, site.now())
     for needed in order.inputs:
         target = video_path(site.host.root, needed.sha256)
         if not site.host.exists(target):
@@ -111,7 +111,7 @@ def _upload(site: Site, claim: Claim, order: Order) -> None:
 
 
 def _submit(site: Site, session: RemoteSession, claim: Claim, order: Order) -> None:
-    jobs.enter(site.ledger, claim, Phase.WAITING, site.now())
+    claims.enter(site.ledger, claim, Phase.WAITING, site.now())
     message = {"attempt": claim.name, "spec": order.spec(site.host)}
     site.host.write(session.folder.inbox(claim.attempt_id, claim.name), json.dumps(message).encode())
 
@@ -123,11 +123,11 @@ def _follow(site: Site, slot: Slot, session: RemoteSession, claim: Claim) -> End
     while True:
         heard = bool(events.record_new(site.ledger, site.host, session.id, session.folder, site.now())) or heard
         if heard and not generating and events.was_accepted(site.ledger, claim.attempt_id):
-            jobs.enter(site.ledger, claim, Phase.GENERATING, site.now())
+            claims.enter(site.ledger, claim, Phase.GENERATING, site.now())
             generating = True
         if heard and (ending := events.ending_of(site.ledger, claim.attempt_id)):
             return ending
-        if not cancelling and jobs.cancel_requested(site.ledger, claim):
+        if not cancelling and claims.cancel_requested(site.ledger, claim):
             site.host.write(session.folder.cancel(claim.name), b"")
             cancelling = True
         now = time.monotonic()
@@ -163,7 +163,7 @@ def _ending_without_word(site: Site, session: RemoteSession, claim: Claim, state
 
 def _bring_home(site: Site, slot: Slot, claim: Claim, ending: Ending, folder: Path) -> Outcome:
     """Everything arrives in the attempt's own folder; only a whole video and its papers leave it."""
-    jobs.enter(site.ledger, claim, Phase.DOWNLOADING, site.now())
+    claims.enter(site.ledger, claim, Phase.DOWNLOADING, site.now())
     session = _session_of(site, claim)
     if session is None or ending.event != "done":
         if session is not None and ending.data.get("fatal"):
@@ -183,7 +183,7 @@ def _arrivals(claim: Claim, folder: Path) -> Path:
 
 
 def _session_of(site: Site, claim: Claim) -> RemoteSession | None:
-    session_id = jobs.session_of(site.ledger, claim)
+    session_id = claims.session_of(site.ledger, claim)
     return remote.find(site, session_id) if session_id else None
 
 

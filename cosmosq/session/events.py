@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from cosmosq import jobs
+from cosmosq import claims
 from cosmosq.db import Ledger
 from cosmosq.hosts import Host
 from cosmosq.models import Attempt, EngineSession, Event
@@ -64,7 +64,9 @@ def _record(session: Session, session_id: str, parsed: list[dict[str, Any]], now
         event = str(data.pop("event"))[:30]
         job_id, attempt_id = attempts.get(str(data.get("attempt")), (None, None))
         if event == "step" and attempt_id is not None:
-            jobs.progress(session, attempt_id, **{key: _count(data, key) for key in ("clip", "clips", "step", "steps")})
+            claims.progress(
+                session, attempt_id, **{key: _count(data, key) for key in ("clip", "clips", "step", "steps")}
+            )
             continue
         if event == "ready" and isinstance(data.get("load_s"), int | float):
             loaded = update(EngineSession).where(EngineSession.id == session_id)

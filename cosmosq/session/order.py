@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cosmosq.claims import Claim
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import from_columns
 from cosmosq.engines.engine import session_key
@@ -17,7 +18,6 @@ from cosmosq.engines.spec import render
 from cosmosq.errors import InvalidInput
 from cosmosq.files import sha256_of
 from cosmosq.hosts import Host
-from cosmosq.jobs import Claim
 from cosmosq.models import Artifact, Attempt, Dependency, Job, JobInput, ParameterSet, Prompt
 from cosmosq.paths import Workspace
 from cosmosq.session.folder import video_path

@@ -5,9 +5,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from cosmosq import jobs
+from cosmosq import claims
+from cosmosq.claims import Claim
 from cosmosq.engines.engine import get_engine
-from cosmosq.jobs import Claim
 from cosmosq.session.attempt import serve
 from cosmosq.session.remote import record_end, unended
 from cosmosq.session.site import Site
@@ -45,7 +45,7 @@ class Line:
     def adopt(self) -> None:
         """Take over the running jobs that an earlier worker left, and be busy until `reconcile` has been called."""
         self._busy.acquire()
-        self._adopted = jobs.adopt(
+        self._adopted = claims.adopt(
             self.site.ledger, self.site.host.name, self._owner, lease_s=self._lease_s, now=self.site.now()
         )
 
@@ -79,7 +79,7 @@ class Line:
         """Id of the job that could start now."""
         if self._adopted:
             return self._adopted[0].job_id
-        return jobs.next_id(self.site.ledger, self.site.host.name, self._only)
+        return claims.next_id(self.site.ledger, self.site.host.name, self._only)
 
     def serve_all(self) -> None:
         """Serve jobs until there is none; return at once if another thread does that already."""
@@ -100,7 +100,7 @@ class Line:
         while True:
             if self._adopted:
                 return self._adopted.pop(0)
-            claim = jobs.claim(
+            claim = claims.claim(
                 self.site.ledger,
                 self.site.host.name,
                 self._owner,

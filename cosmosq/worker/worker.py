@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from cosmosq import jobs
+from cosmosq import claims
 from cosmosq.config import Config
 from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, HostFailed, StaleClaim
@@ -185,7 +185,7 @@ class _Shift:
 
     def _beat(self) -> None:
         now = datetime.now(UTC)
-        jobs.renew(self.worker.ledger, self.owner, lease_s=self.worker.config.lease_s, now=now)
+        claims.renew(self.worker.ledger, self.owner, lease_s=self.worker.config.lease_s, now=now)
         registry.beat(self.worker.ledger, self.owner, now)
 
     def _ring_idle_lines(self) -> None:

@@ -12,9 +12,9 @@ from select import select as ready
 import pytest
 from sqlalchemy import select
 
-from cosmosq import jobs
+from cosmosq import claims
 from cosmosq.db import Ledger, open_ledger
-from cosmosq.jobs import Outcome
+from cosmosq.claims import Outcome
 from cosmosq.models import Attempt
 from cosmosq.paths import Workspace
 from cosmosq.status import Status
@@ -31,11 +31,11 @@ def ledger(workspace: Workspace) -> Iterator[Ledger]:
 
 def _end(ledger: Ledger, job_id: int, status: Status | None, *, retries: int = 0) -> None:
     """Let an attempt of the job end so, or run on."""
-    claim = jobs.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
+    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
     assert claim is not None
     if status is not None:
         outcome = Outcome(status=status, error="why", repeatable=retries > 0)
-        jobs.finish(ledger, claim, outcome, retries=retries, now=NOW)
+        claims.finish(ledger, claim, outcome, retries=retries, now=NOW)
 
 
 @pytest.fixture(scope="module")
@@ -211,10 +211,10 @@ def test_waiting_for_nothing_is_over_at_once(shell: Shell) -> None:
 
 def test_waiting_ends_when_the_jobs_do(shell: Shell, ledger: Ledger) -> None:
     process = subprocess.Popen([*COSMOSQ, "wait", "2"], cwd=shell.folder, stderr=subprocess.PIPE, text=True)
-    claim = jobs.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[2])
+    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[2])
     assert claim is not None
     assert process.poll() is None
-    jobs.finish(ledger, claim, Outcome(status=Status.SUCCEEDED), retries=0, now=NOW)
+    claims.finish(ledger, claim, Outcome(status=Status.SUCCEEDED), retries=0, now=NOW)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
 
@@ -262,7 +262,7 @@ def test_a_running_job_tells_its_phase_and_step(shell: Shell, ledger: Ledger) ->
     with ledger.write() as session:
         attempt = session.scalars(select(Attempt).where(Attempt.job_id == 3)).one()
         attempt.phase = "generating"
-        jobs.progress(session, attempt.id, clip=2, clips=3, step=7, steps=35)
+        claims.progress(session, attempt.id, clip=2, clips=3, step=7, steps=35)
     line: Answer = shell.ok("status", "3")
     assert re.search(r"running .* generating: step 7 of 35, clip 2 of 3 ", line.out)
     (row,) = shell.ok("status", "3", "--json").json

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from cosmosq import clips, jobs, prompts
+from cosmosq import clips, claims, prompts
 from cosmosq.config import HostConfig, load_config
 from cosmosq.db import Ledger, open_ledger
 from cosmosq.engines.assignment import from_columns
 from cosmosq.enqueue import Enqueued, Wish, enqueue, upscales_for, wishes_for
 from cosmosq.errors import CosmosqError, InvalidInput, NotFound
-from cosmosq.jobs import Outcome
+from cosmosq.claims import Outcome
 from cosmosq.models import Job, ParameterSet
 from cosmosq.paths import Workspace
 from cosmosq.prompts import Draft
@@ -51,9 +51,9 @@ class Desk:
         return prompts.add(self.ledger, [Draft(**{"text": text, "clip": "shot", **more})], NOW)[0].id
 
     def end(self, job_id: int, status: Status) -> None:
-        claim = jobs.claim(self.ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
+        claim = claims.claim(self.ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
         assert claim is not None
-        jobs.finish(self.ledger, claim, Outcome(status=status), retries=0, now=NOW)
+        claims.finish(self.ledger, claim, Outcome(status=status), retries=0, now=NOW)
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from cosmosq import jobs
+from cosmosq import claims, jobs
 from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, MoveRefused, StaleClaim
-from cosmosq.jobs import Claim, Outcome
+from cosmosq.claims import Claim, Outcome
 from cosmosq.models import Attempt, Dependency, Event, Job, JobInput, JobLabel, Measurement, Video
 from cosmosq.status import ENDED, MOVES, Phase, Status
 from tests.acceptance.command_line import rows
@@ -53,7 +53,7 @@ def _chain(ledger: Ledger, *statuses: Status) -> list[int]:
 
 
 def _claim(ledger: Ledger, owner: str = "me", *, host: str = "sim", only: list[int] | None = None) -> Claim | None:
-    return jobs.claim(ledger, host, owner, lease_s=60, simulated=True, now=NOW, only=only)
+    return claims.claim(ledger, host, owner, lease_s=60, simulated=True, now=NOW, only=only)
 
 
 def _claimed(ledger: Ledger, owner: str = "me", only: list[int] | None = None) -> Claim:
@@ -63,7 +63,7 @@ def _claimed(ledger: Ledger, owner: str = "me", only: list[int] | None = None) -
 
 
 def _finish(ledger: Ledger, claim: Claim, status: Status, *, retries: int = 0, **more: Any) -> Status:
-    return jobs.finish(ledger, claim, Outcome(status=status, **more), retries=retries, now=LATER)
+    return claims.finish(ledger, claim, Outcome(status=status, **more), retries=retries, now=LATER)
 
 
 # Every pair of statuses
@@ -175,7 +175,7 @@ def test_a_claim_says_who_holds_the_job_until_when(ledger: Ledger) -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status != Status.QUEUED])
 def test_only_queued_jobs_are_claimed(ledger: Ledger, status: Status) -> None:
     _add(ledger, status=status)
-    assert jobs.next_id(ledger, "sim") is None
+    assert claims.next_id(ledger, "sim") is None
     assert _claim(ledger) is None
 
 
@@ -185,7 +185,7 @@ def test_a_worker_claims_the_jobs_of_its_host_and_of_its_list_alone(ledger: Ledg
     assert _claimed(ledger, only=[second, other]).job_id == second
     assert _claimed(ledger).job_id == first
     assert _claim(ledger) is None
-    assert jobs.next_id(ledger, "gpu") == other
+    assert claims.next_id(ledger, "gpu") == other
 
 
 def test_a_job_waits_for_the_one_it_depends_on(ledger: Ledger) -> None:
@@ -220,13 +220,13 @@ CLAIM_ALL = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from cosmosq import jobs
+from cosmosq import claims
 from cosmosq.db import Ledger
 
 ledger = Ledger(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-while claim := jobs.claim(ledger, "sim", sys.argv[2], lease_s=60, simulated=True, now=datetime.now(UTC)):
+while claim := claims.claim(ledger, "sim", sys.argv[2], lease_s=60, simulated=True, now=datetime.now(UTC)):
     print(claim.job_id)
 ledger.close()
 """
@@ -290,15 +290,15 @@ def test_finishing_happens_exactly_once_whoever_tries(ledger: Ledger) -> None:
     "act",
     [
         lambda ledger, claim: _finish(ledger, claim, Status.SUCCEEDED),
-        lambda ledger, claim: jobs.enter(ledger, claim, Phase.UPLOADING, LATER),
-        lambda ledger, claim: jobs.bind(ledger, claim, "session-1"),
+        lambda ledger, claim: claims.enter(ledger, claim, Phase.UPLOADING, LATER),
+        lambda ledger, claim: claims.bind(ledger, claim, "session-1"),
     ],
     ids=["finish", "enter", "bind"],
 )
 def test_only_the_owner_of_the_claim_writes_to_the_attempt(ledger: Ledger, act: Act) -> None:
     _add(ledger)
     claim = _claimed(ledger)
-    (adopted,) = jobs.adopt(ledger, "sim", "someone else", lease_s=60, now=LATER)
+    (adopted,) = claims.adopt(ledger, "sim", "someone else", lease_s=60, now=LATER)
     before = rows(ledger.path)
     with pytest.raises(StaleClaim, match=f"job {claim.job_id} is no longer ours"):
         act(ledger, claim)
@@ -360,7 +360,7 @@ def test_a_job_that_was_to_be_cancelled_is_not_repeated(ledger: Ledger) -> None:
     (job_id,) = _add(ledger)
     claim = _claimed(ledger)
     assert jobs.cancel(ledger, [job_id], LATER) == ([], [job_id])
-    assert jobs.cancel_requested(ledger, claim)
+    assert claims.cancel_requested(ledger, claim)
     assert _job(ledger, job_id).status == "running"
     assert _finish(ledger, claim, Status.FAILED, retries=5, repeatable=True) == Status.FAILED
 
@@ -409,7 +409,7 @@ def test_the_seconds_of_each_phase_are_booked(ledger: Ledger) -> None:
     _add(ledger)
     claim = _claimed(ledger)
     for seconds, phase in ((3, Phase.UPLOADING), (4, Phase.WAITING), (10, Phase.GENERATING), (5, Phase.GENERATING)):
-        jobs.enter(ledger, claim, phase, NOW + timedelta(seconds=seconds))
+        claims.enter(ledger, claim, phase, NOW + timedelta(seconds=seconds))
     _finish(ledger, claim, Status.SUCCEEDED)
     (attempt,) = _attempts(ledger, claim.job_id)
     assert (attempt.preparing_s, attempt.uploading_s, attempt.waiting_s) == (3, 1, 6)
@@ -419,14 +419,14 @@ def test_the_seconds_of_each_phase_are_booked(ledger: Ledger) -> None:
 def test_a_clock_that_is_set_back_books_no_negative_seconds(ledger: Ledger) -> None:
     _add(ledger)
     claim = _claimed(ledger)
-    jobs.enter(ledger, claim, Phase.UPLOADING, NOW - timedelta(hours=1))
+    claims.enter(ledger, claim, Phase.UPLOADING, NOW - timedelta(hours=1))
     assert _attempts(ledger, claim.job_id)[0].preparing_s == 0
 
 
 def test_a_heartbeat_renews_the_leases_of_its_owner_alone(ledger: Ledger) -> None:
     _add(ledger, 2)
     mine, other = _claimed(ledger), _claimed(ledger, "other")
-    jobs.renew(ledger, "me", lease_s=60, now=LATER)
+    claims.renew(ledger, "me", lease_s=60, now=LATER)
     assert _job(ledger, mine.job_id).lease_expires_at == LATER + timedelta(seconds=60)
     assert _job(ledger, other.job_id).lease_expires_at == NOW + timedelta(seconds=60)
 
@@ -436,7 +436,7 @@ def test_running_jobs_of_a_host_are_taken_over_where_they_are(ledger: Ledger) ->
     _add(ledger, host="gpu")
     claim = _claimed(ledger)
     _claim(ledger, host="gpu")
-    (adopted,) = jobs.adopt(ledger, "sim", "new", lease_s=60, now=LATER)
+    (adopted,) = claims.adopt(ledger, "sim", "new", lease_s=60, now=LATER)
     assert (adopted.job_id, adopted.attempt_id, adopted.number) == (claim.job_id, claim.attempt_id, 1)
     assert adopted.owner == _job(ledger, claim.job_id).lease_owner == "new"
     assert len(_attempts(ledger, claim.job_id)) == 1

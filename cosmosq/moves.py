@@ -1,0 +1,60 @@
+"""The guarded UPDATE: the only place that changes a job's status."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from cosmosq.models import Dependency, Event, Job
+from cosmosq.status import Status, sources
+
+
+def move(
+    session: Session,
+    job_id: int,
+    target: Status,
+    now: datetime,
+    *guards: ColumnElement[bool],
+    **values: object,
+) -> bool:
+    allowed = Job.status.in_(sources(target))
+    moved = touch(session, job_id, allowed, *guards, status=target, **values)
+    if moved:
+        told = {key: values[key] for key in ("error", "message") if values.get(key)}
+        session.add(Event(at=now, event=target, job_id=job_id, data=told))
+    return moved
+
+
+def touch(session: Session, job_id: int, *guards: ColumnElement[bool], **values: object) -> bool:
+    statement = update(Job).where(Job.id == job_id, *guards).values(**values)
+    result = session.execute(statement, execution_options={"synchronize_session": "evaluate"})
+    assert isinstance(result, CursorResult)
+    return result.rowcount == 1
+
+
+def record(
+    session: Session, event: str, now: datetime, *, job_id: int, attempt_id: int | None = None, **data: object
+) -> None:
+    session.add(Event(at=now, event=event, job_id=job_id, attempt_id=attempt_id, data=data))
+
+
+def refusal(session: Session, job_id: int, target: Status) -> str:
+    status = session.scalar(select(Job.status).where(Job.id == job_id))
+    remedy = "`cosmosq enqueue --again` repeats it" if status == Status.SUCCEEDED else "see `cosmosq status`"
+    return f"job {job_id} is {status} and cannot become {target}: {remedy}"
+
+
+def cancel_dependents(session: Session, job_id: int, now: datetime) -> set[int]:
+    """Whoever waits for a job that will not succeed would wait for ever; returns their ids."""
+    cancelled: set[int] = set()
+    waiting = (
+        select(Job.id)
+        .join(Dependency, Dependency.job_id == Job.id)
+        .where(Dependency.depends_on_id == job_id, Job.status.in_([Status.HELD, Status.QUEUED]))
+    )
+    for dependent in session.scalars(waiting).all():
+        why = f"job {job_id}, which it depends on, did not succeed"
+        if move(session, dependent, Status.CANCELLED, now, error="dependency", message=why, ended_at=now):
+            cancelled |= {dependent, *cancel_dependents(session, dependent, now)}
+    return cancelled
