@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select
 
 from cosmosq import claims
-from cosmosq.db import Ledger, open_ledger
 from cosmosq.claims import Outcome
+from cosmosq.db import Ledger, open_ledger
 from cosmosq.models import Attempt
 from cosmosq.paths import Workspace
 from cosmosq.status import Status

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from cosmosq import clips, claims, prompts
+from cosmosq import claims, clips, prompts
+from cosmosq.claims import Outcome
 from cosmosq.config import HostConfig, load_config
 from cosmosq.db import Ledger, open_ledger
 from cosmosq.engines.assignment import from_columns
 from cosmosq.enqueue import Enqueued, Wish, enqueue, upscales_for, wishes_for
 from cosmosq.errors import CosmosqError, InvalidInput, NotFound
-from cosmosq.claims import Outcome
 from cosmosq.models import Job, ParameterSet
 from cosmosq.paths import Workspace
 from cosmosq.prompts import Draft

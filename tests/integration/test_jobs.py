@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 
 from cosmosq import claims, jobs
+from cosmosq.claims import Claim, Outcome
 from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, MoveRefused, StaleClaim
-from cosmosq.claims import Claim, Outcome
 from cosmosq.models import Attempt, Dependency, Event, Job, JobInput, JobLabel, Measurement, Video
 from cosmosq.status import ENDED, MOVES, Phase, Status
 from tests.acceptance.command_line import rows

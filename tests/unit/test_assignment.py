@@ -56,8 +56,9 @@ def test_a_weight_of_nought_is_no_hint() -> None:
 
 
 def test_a_digest_ignores_values_that_are_the_default_and_their_order() -> None:
-    full = complete(Kind.TRANSFER, {"edge.weight": 0.5})
-    assert digest_of(full) == digest_of({"edge.weight": 0.5}) == digest_of(dict(reversed(full.items())))
+    told = {"edge.weight": 0.5, "seed": 7}
+    full = complete(Kind.TRANSFER, told)
+    assert digest_of(full) == digest_of(told) == digest_of(dict(reversed(full.items())))
     assert digest_of({}) == digest_of(complete(Kind.TRANSFER))
 
 
