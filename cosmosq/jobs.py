@@ -30,28 +30,38 @@ def add(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> list
 
 def hold(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
     """Keep queued jobs back."""
-    return _move_each(ledger, ids, Status.HELD, now)
+    with ledger.write() as session:
+        return _move_each(session, ids, Status.HELD, now)
 
 
 def release(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
     """Queue held jobs again."""
-    return _move_each(ledger, ids, Status.QUEUED, now, Job.status == Status.HELD)
+    with ledger.write() as session:
+        return _move_each(session, ids, Status.QUEUED, now, Job.status == Status.HELD)
 
 
 def retry(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
-    """Queue jobs again that ended without success; their failures are forgiven."""
-    return _move_each(
-        ledger,
-        ids,
-        Status.QUEUED,
-        now,
-        Job.status.in_(UNSUCCESSFUL),
-        failures=0,
-        error=None,
-        message=None,
-        ended_at=None,
-        cancel_requested_at=None,
-    )
+    """Queue jobs again that ended without success; their failures are forgiven.
+
+    Raises:
+        MoveRefused: a job did not end so, or depends on one that did and is not retried with it.
+    """
+    forgiven = {"failures": 0, "error": None, "message": None, "ended_at": None, "cancel_requested_at": None}
+    with ledger.write() as session:
+        queued = _move_each(session, ids, Status.QUEUED, now, Job.status.in_(UNSUCCESSFUL), **forgiven)
+        for job_id in queued:
+            _refuse_hopeless(session, job_id)
+    return queued
+
+
+def _refuse_hopeless(session: Session, job_id: int) -> None:
+    needed = select(Dependency.depends_on_id).where(Dependency.job_id == job_id)
+    failed = session.execute(select(Job.id, Job.status).where(Job.id.in_(needed), Job.status.in_(UNSUCCESSFUL))).first()
+    if failed is not None:
+        raise MoveRefused(
+            f"job {job_id} depends on job {failed.id}, which is {failed.status}: "
+            f"`cosmosq retry {failed.id} {job_id}` retries both"
+        )
 
 
 def cancel(ledger: Ledger, ids: Iterable[int], now: datetime) -> tuple[list[int], list[int]]:
@@ -80,7 +90,7 @@ def cancel(ledger: Ledger, ids: Iterable[int], now: datetime) -> tuple[list[int]
 
 
 def _move_each(
-    ledger: Ledger,
+    session: Session,
     ids: Iterable[int],
     target: Status,
     now: datetime,
@@ -88,11 +98,10 @@ def _move_each(
     **values: object,
 ) -> list[int]:
     moved = []
-    with ledger.write() as session:
-        for job_id in ids:
-            if not move(session, job_id, target, now, *guards, **values):
-                raise MoveRefused(refusal(session, job_id, target))
-            moved.append(job_id)
+    for job_id in ids:
+        if not move(session, job_id, target, now, *guards, **values):
+            raise MoveRefused(refusal(session, job_id, target))
+        moved.append(job_id)
     return moved
 
 

@@ -216,6 +216,16 @@ def test_threads_that_claim_at_once_never_get_the_same_job(ledger: Ledger) -> No
     assert sum(bool(own) for own in taken) > 1
 
 
+def test_a_job_whose_source_failed_is_retried_only_together_with_it(ledger: Ledger) -> None:
+    source, dependent = _add(ledger, 2)
+    with ledger.write() as session:
+        session.add(Dependency(job_id=dependent, depends_on_id=source))
+    jobs.cancel(ledger, [source], NOW)
+    with pytest.raises(MoveRefused, match=f"`cosmosq retry {source} {dependent}` retries both"):
+        jobs.retry(ledger, [dependent], NOW)
+    assert jobs.retry(ledger, [dependent, source], NOW) == [dependent, source]
+
+
 CLAIM_ALL = """
 import sys
 from datetime import UTC, datetime
