@@ -1,6 +1,7 @@
 """`cosmosq.toml`: its keys as data, reading with errors that name file, key, value and what is allowed."""
 
 import re
+import shlex
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -28,6 +29,24 @@ def _is_text(value: object) -> bool:
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]{0,59}", value) is not None
+
+
+def _is_command(value: object) -> bool:
+    if not _is_text(value):
+        return False
+    try:
+        return bool(shlex.split(str(value)))
+    except ValueError:
+        return False
+
+
+def _is_mounts(value: object) -> bool:
+    mount = r"/[^:]*(:/[^:]*)?(:ro)?"
+    return isinstance(value, list) and all(_is_text(item) and re.fullmatch(mount, item) for item in value)
+
+
+def _is_gpus(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"(all|[0-9]+(,[0-9]+)*)?", value) is not None
 
 
 def _one_of(*choices: str) -> Callable[[Any], bool]:
@@ -135,7 +154,7 @@ HOST_KEYS = (
         name="python",
         default="",
         allowed="a path or command",
-        meaning="Python with the engine's packages; empty: the one that runs cosmosq, over SSH python3.",
+        meaning="Python with the engine's packages; empty: our own, over SSH and in containers python3.",
         accepts=_is_text,
     ),
     Key(
@@ -150,6 +169,55 @@ HOST_KEYS = (
         default="checkpoints",
         allowed="a path",
         meaning="Checkpoints, relative to the checkout.",
+        accepts=_is_text,
+    ),
+    Key(
+        name="container",
+        default="none",
+        allowed="none, docker, sudo docker, podman, or another command like these",
+        meaning="What sessions are run in; with `none` they are plain processes.",
+        accepts=_is_command,
+    ),
+    Key(
+        name="image",
+        default="",
+        allowed="the name of an image that the host has",
+        meaning="Image of the containers.",
+        accepts=_is_text,
+    ),
+    Key(
+        name="gpus",
+        default="all",
+        allowed="all, or numbers like 0,1; empty for none",
+        meaning="GPUs that a container gets.",
+        accepts=_is_gpus,
+    ),
+    Key(
+        name="network",
+        default="",
+        allowed="the name of a network, e.g. none, host",
+        meaning="Network of the containers; empty: the container engine's own choice.",
+        accepts=_is_text,
+    ),
+    Key(
+        name="mounts",
+        default=[],
+        allowed="a list of /FOLDER, /FOLDER:/TARGET or either with :ro",
+        meaning="Folders that a container sees beside root, checkout, checkpoints and Hugging Face cache.",
+        accepts=_is_mounts,
+    ),
+    Key(
+        name="hf_home",
+        default="",
+        allowed="a path",
+        meaning="Hugging Face cache that a container sees; empty: ~/.cache/huggingface, if it is there.",
+        accepts=_is_text,
+    ),
+    Key(
+        name="activate",
+        default="",
+        allowed="a line of bash, e.g. source ~/venv/bin/activate",
+        meaning="Run before each session without a container, to give it its Python (conda, venv).",
         accepts=_is_text,
     ),
     Key(
@@ -198,10 +266,22 @@ class HostConfig:
     python: str
     checkout: str
     checkpoint_dir: str
+    container: str
+    image: str
+    gpus: str
+    network: str
+    mounts: tuple[str, ...]
+    hf_home: str
+    activate: str
     offload: tuple[str, ...]
     idle_close: float
     stall_s: float
     simulator: Mapping[str, Any]
+
+    @property
+    def container_command(self) -> tuple[str, ...]:
+        """How a command line of the container engine begins; empty for none."""
+        return () if self.container == "none" else tuple(shlex.split(self.container))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,13 +345,17 @@ def _parse_host(name: str, table: object, source: str) -> HostConfig:
     if not isinstance(table, dict):
         raise InvalidConfig(f"{source}: hosts.{name} = {table!r} is not allowed: write a [hosts.{name}] table")
     values = _check(table, HOST_KEYS, f"hosts.{name}.", source)
-    values["offload"] = tuple(values["offload"])
-    remote = values["transport"] == "ssh"
-    values["python"] = values["python"] or ("python3" if remote else sys.executable)
+    values["offload"], values["mounts"] = tuple(values["offload"]), tuple(values["mounts"])
+    remote, contained = values["transport"] == "ssh", values["container"] != "none"
+    values["python"] = values["python"] or ("python3" if remote or contained else sys.executable)
     if remote and not values["address"]:
         raise InvalidConfig(f"{source}: hosts.{name}.address is missing: transport ssh needs it")
     if values["engine"] == "cosmos_transfer1" and not values["checkout"]:
         raise InvalidConfig(f"{source}: hosts.{name}.checkout is missing: engine cosmos_transfer1 needs its path")
+    if contained and not values["image"]:
+        raise InvalidConfig(f"{source}: hosts.{name}.image is missing: container {values['container']} needs one")
+    if contained and values["activate"]:
+        raise InvalidConfig(f"{source}: hosts.{name}.activate is not allowed with a container: give the image's python")
     return HostConfig(name=name, **values)
 
 

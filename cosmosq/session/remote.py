@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import select, update
 
 from cosmosq.engines.engine import get_engine
-from cosmosq.errors import HostFailed
+from cosmosq.errors import CosmosqError
 from cosmosq.models import EngineSession
 from cosmosq.session import events, scripts
-from cosmosq.session.folder import SessionFolder, scripts_path
+from cosmosq.session.folder import SessionFolder
+from cosmosq.session.launcher import Launcher, launcher_of, session_argv
 from cosmosq.session.site import Site
 
 log = logging.getLogger(__name__)
@@ -69,10 +70,12 @@ def start(site: Site, key: Mapping[str, Any]) -> RemoteSession:
                 started_at=now,
             )
         )
-    site.host.write(folder.start, json.dumps(_start_order(site, session_id, key, folder, folder_of_scripts)).encode())
-    _box(site, scripts.digest(), "start", folder.path)
+    order = _start_order(site, session_id, key, folder, folder_of_scripts)
+    site.host.write(folder.start, json.dumps(order).encode())
+    started = RemoteSession(id=session_id, key=encode_key(key), folder=folder, scripts_digest=scripts.digest())
+    _launcher(site, started).start(folder, order)
     log.info("session started", extra={"session": session_id})
-    return RemoteSession(id=session_id, key=encode_key(key), folder=folder, scripts_digest=scripts.digest())
+    return started
 
 
 def _start_order(
@@ -83,7 +86,8 @@ def _start_order(
     return {
         "session": session_id,
         "root": str(site.host.root),
-        "argv": [site.host.python, str(own / "session.py"), str(folder.path)],
+        "container": list(site.config.container_command),
+        "argv": session_argv(site, own, folder),
         "env": {
             "PYTHONPATH": str(engine.python_path(own, checkout)),
             "PYTHONUNBUFFERED": "1",
@@ -99,21 +103,12 @@ def _start_order(
 
 def state_of(site: Site, session: RemoteSession) -> str:
     """`running`, or how it ended: `exited N`, `lost: rebooted`, `lost: killed`, `lost: absent`."""
-    found = _box(site, session.scripts_digest, "status", session.folder.path)[0]
-    match found["state"]:
-        case "running":
-            return "running"
-        case "exited":
-            return f"exited {found['exit']}"
-        case "lost":
-            return f"lost: {found['reason']}"
-        case _:
-            return "lost: absent"
+    return _launcher(site, session).state(session.folder)
 
 
 def is_over(site: Site, session: RemoteSession) -> bool:
     """Cheap look whether it has ended; a session that was killed is only seen by `state_of`."""
-    return site.host.exists(session.folder.exit)
+    return _launcher(site, session).is_over(session.folder)
 
 
 def close(site: Site, session: RemoteSession) -> None:
@@ -124,24 +119,29 @@ def close(site: Site, session: RemoteSession) -> None:
         if site.abandoned.wait(site.poll_s):
             return
     if state == "running":
-        _box(site, session.scripts_digest, "kill", session.folder.path)
+        _launcher(site, session).kill(session.folder)
         state = state_of(site, session)
     record_end(site, session, state)
 
 
 def kill(site: Site, session: RemoteSession) -> None:
     """End a session that does not answer any more."""
-    _box(site, session.scripts_digest, "kill", session.folder.path)
+    _launcher(site, session).kill(session.folder)
     record_end(site, session, state_of(site, session))
 
 
 def record_end(site: Site, session: RemoteSession, end: str) -> None:
-    """Record the last events and how the session ended."""
+    """Record the last events and how the session ended; only then is it taken away."""
     while events.record_new(site.ledger, site.host, session.id, session.folder, site.now()):
         pass
     with site.ledger.write() as writing:
         ended = update(EngineSession).where(EngineSession.id == session.id, EngineSession.end.is_(None))
         writing.execute(ended.values(end=end[:40], ended_at=site.now()))
+    try:
+        _launcher(site, session).remove(session.folder)
+    except CosmosqError as error:
+        # It has ended all the same; what is left is swept another time.
+        log.warning("%s", error, extra={"session": session.id})
     log.info("session ended: %s", end, extra={"session": session.id})
 
 
@@ -167,13 +167,5 @@ def _from_row(row: EngineSession) -> RemoteSession:
     return RemoteSession(id=row.id, key=row.key, folder=folder, scripts_digest=row.scripts_digest)
 
 
-def _box(site: Site, digest: str, command: str, folder: PurePosixPath) -> Any:
-    """Run `box.py` of the session's own version and return what it printed."""
-    program = scripts_path(site.host.root, digest) / "box.py"
-    done = site.host.run([site.host.python, str(program), command, str(folder)])
-    if done.exit_code != 0:
-        raise HostFailed(f"{site.host.name}: box.py {command} failed ({done.exit_code}): {done.errors[-500:]}")
-    try:
-        return json.loads(done.output)
-    except ValueError as error:
-        raise HostFailed(f"{site.host.name}: box.py {command} answered nonsense: {done.output[:200]}") from error
+def _launcher(site: Site, session: RemoteSession) -> Launcher:
+    return launcher_of(site, session.folder, session.scripts_digest)

@@ -29,6 +29,13 @@ WRONG: dict[str, list[Any]] = {
     "python": [1, "a\x00b"],
     "checkout": [1, "a\x00b"],
     "checkpoint_dir": [1, "a\x00b"],
+    "container": ["", " ", "docker 'x", 1, "a\x00b"],
+    "image": [1, "a\x00b"],
+    "gpus": ["none", "0,", "device=0", 0, "1 2"],
+    "network": [1, "a\x00b"],
+    "mounts": ["/x", ["x"], ["/x:y"], ["/x:/y:rw"], ["/a:/b:/c"], [1], ["/a\x00b"]],
+    "hf_home": [1, "a\x00b"],
+    "activate": [1, "a\x00b"],
     "offload": ["text_encoder_model", ["everything"], [1], [["text_encoder_model"]], {}],
     "idle_close": [-1, "60", math.nan, False],
     "stall_s": [0, -1, "1", math.inf],
@@ -67,7 +74,7 @@ def test_a_default_is_allowed_by_its_own_key_and_used(key: Key) -> None:
     assert key.meaning.endswith(".")
     config = parse_config({"hosts": {"sim": {}}}, source="x")
     found = getattr(config if key in TOP_KEYS else config.host("sim"), key.name)
-    expected = {"python": sys.executable, "offload": ()}.get(key.name, key.default)
+    expected = {"python": sys.executable, "offload": (), "mounts": ()}.get(key.name, key.default)
     assert found == expected
 
 
@@ -83,6 +90,11 @@ def test_a_default_is_allowed_by_its_own_key_and_used(key: Key) -> None:
         ({"hosts": {"sim": 3}}, "hosts.sim = 3 is not allowed: write a [hosts.sim] table"),
         ({"hosts": {"../sim": {}}}, "hosts.'../sim' is no host name"),
         ({"hosts": {"sim": {"engine": "cosmos_transfer1"}}}, "hosts.sim.checkout is missing"),
+        ({"hosts": {"sim": {"container": "docker"}}}, "hosts.sim.image is missing: container docker needs one"),
+        (
+            {"hosts": {"sim": {"container": "podman", "image": "i", "activate": "true"}}},
+            "hosts.sim.activate is not allowed with a container",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_refused(document: dict[str, Any], message: str) -> None:

@@ -1,0 +1,39 @@
+"""One SSH server for all tests that do not harm it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.box import sshd
+from tests.box.sshd import Server, make_server
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if reason := sshd.can_start():
+        pytest.skip(reason)
+    server = make_server(tmp_path_factory.mktemp("sshd") / "server")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server that a test may stop, freeze and give another key."""
+    if reason := sshd.can_start():
+        pytest.skip(reason)
+    server = make_server(tmp_path / "server")
+    yield server
+    server.thaw()
+    server.stop()
+
+
+@pytest.fixture
+def no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home without keys, known hosts and agent; returns its .ssh."""
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return home / ".ssh"
