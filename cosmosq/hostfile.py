@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def _checked(path: Path, before: str, after: str, hosts: Mapping[str, Any], name
         after.encode()
         document = tomllib.loads(after)
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"the values of host {ascii(name)} are no UTF-8 text: write them so") from error
+        raise InvalidInput(f"the values of host {name!a} are no UTF-8 text: write them so") from error
     except tomllib.TOMLDecodeError:
         document = {}
     if document != {**tomllib.loads(before), "hosts": hosts}:
@@ -115,7 +116,7 @@ def _without(text: str, name: str) -> str:
     lines = text.split("\n")
     headers = [*_headers(lines), (len(lines), ())]
     cut: set[int] = set()
-    for (start, path), (following, _) in zip(headers, headers[1:], strict=False):
+    for (start, path), (following, _) in pairwise(headers):
         if path[:2] == ("hosts", name):
             cut.update(range(_above(lines, start), _below(lines, start, following)))
     kept = [line for number, line in enumerate(lines) if number not in cut]

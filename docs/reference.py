@@ -17,11 +17,12 @@ from typing import Any
 
 import click
 
-from cosmosq import clips, config, enqueue, errors, models, prompts, status
+from cosmosq import checks, clips, config, enqueue, errors, models, prompts, status
 from cosmosq.cli import cli, guard
+from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
 from cosmosq.report import query, rows, totals
-from cosmosq.session import attempt
+from cosmosq.session import attempt, census, container
 
 ROOT = Path(__file__).resolve().parents[1]
 REMOTE = ROOT / "remote_scripts"
@@ -343,6 +344,11 @@ def json_fields() -> str:
         ("`parameters`", "array", names(PARAMETERS_JSON)),
         ("`report`", "object", names([*(f.name for f in fields(totals.Totals)), "gpu_s"])),
         ("… each of its `prompts`", "object", names(field.name for field in fields(totals.PromptTotals))),
+        ("`host list`; `host show`, `add`", "array; object", names([*(f.name for f in fields(HostConfig)), "default"])),
+        ("`host check`", "object", names(("host", "ok", "checks"))),
+        ("… each of its `checks`", "object", names(field.name for field in fields(checks.Finding))),
+        ("`host sessions`", "array", names(field.name for field in fields(census.Resident))),
+        ("`host clean`", "array", names(field.name for field in fields(container.Leftover))),
         ("`db check`; `db backup`", "object", names(("path", "ok", "problems")) + "; `path`"),
         ("`demo`", "object", names(("workspace", "page", "jobs", "sessions"))),
     )
