@@ -34,8 +34,8 @@ retries = {retries}
 lease_s = 5
 
 [hosts.sim]
-transport = "local"
 engine = "simulated"
+{host}
 idle_close = {idle_close}
 stall_s = {stall_s}
 
@@ -62,7 +62,8 @@ class Night:
     @property
     def box(self) -> Path:
         """Root of the host `sim`."""
-        return self.workspace.host_path("sim")
+        root = self.config.host("sim").root
+        return Path(root) if root else self.workspace.host_path("sim")
 
     def enqueue(self, prompt: str = "a quiet kitchen", *, again: bool = False, **parameters: object) -> int:
         """One job of a prompt with `edge_weight=0.5` and the like; returns its id."""
@@ -162,13 +163,24 @@ def make_night(
     idle_close: float = 60,
     stall_s: float = 3600,
     roles: Sequence[str] = ("input",),
+    host: Mapping[str, object] | None = None,
 ) -> Night:
-    """A workspace whose clip `shot` has a small video for each role."""
+    """A workspace whose clip `shot` has a small video for each role.
+
+    Args:
+        host: settings of the host `sim`, such as `transport`; its root must be on this machine.
+    """
     told = {**QUICK, **(simulator or {})}
     lines = [f"{name} = {json.dumps(value)}" for name, value in told.items()]
     for fault in faults:
         lines += ["", "[[hosts.sim.simulator.faults]]", *(f"{k} = {json.dumps(v)}" for k, v in fault.items())]
-    settings = SETTINGS.format(retries=retries, idle_close=idle_close, stall_s=stall_s, simulator="\n".join(lines))
+    settings = SETTINGS.format(
+        retries=retries,
+        idle_close=idle_close,
+        stall_s=stall_s,
+        host="\n".join(f"{key} = {json.dumps(value)}" for key, value in (host or {}).items()),
+        simulator="\n".join(lines),
+    )
     night = Night(create(root / "night", settings))
     arguments = [f"{role}={make_video(root / f'{role}.mp4', seed=seed)}" for seed, role in enumerate(roles)]
     clips.add(night.ledger, night.workspace, "shot", arguments, now=now())

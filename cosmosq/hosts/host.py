@@ -30,10 +30,12 @@ class Host(Protocol):
         """The Python on the host that has the engine's packages."""
 
     def run(self, argv: Sequence[str], *, timeout_s: float = 60.0) -> Completed:
-        """Run a program to its end; arguments reach it as they are, no shell between.
+        """Run a program to its end; arguments reach it as they are. It must bear to be run twice.
+
+        Exit codes are a shell's: 127 says that there is no such program.
 
         Raises:
-            HostFailed: it did not end in time.
+            HostFailed: it was killed, by us if it did not end in time.
         """
 
     def upload(self, local: Path, remote: PurePosixPath, *, sha256: str) -> None:
@@ -61,6 +63,9 @@ class Host(Protocol):
 
     def exists(self, remote: PurePosixPath) -> bool:
         """Whether a file or folder is there."""
+
+    def size(self, remote: PurePosixPath) -> int | None:
+        """Bytes of a file; None when there is no such file."""
 
     def close(self) -> None:
         """Give up what is open; the next use opens it again."""

@@ -25,7 +25,11 @@ class LocalHost:
         except subprocess.TimeoutExpired as error:
             raise HostFailed(f"{self.name}: {argv[0]} did not end within {timeout_s:g} s") from error
         except OSError as error:
-            raise HostFailed(f"{self.name}: {argv[0]} cannot be run: {error.strerror}") from error
+            # As a shell says it, so that every host says the same.
+            code = 127 if isinstance(error, FileNotFoundError) else 126
+            return Completed(exit_code=code, output="", errors=f"{argv[0]}: {error.strerror}")
+        if done.returncode < 0:
+            raise HostFailed(f"{self.name}: {argv[0]} was killed")
         return Completed(
             exit_code=done.returncode,
             output=done.stdout.decode(errors="replace"),
@@ -44,7 +48,11 @@ class LocalHost:
         part = part_of(target)
         with writing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, part)
+            try:
+                shutil.copyfile(source, part)
+            except OSError:
+                part.unlink(missing_ok=True)
+                raise
             if sha256_of(part) != sha256:
                 part.unlink()
                 raise HostFailed(f"{self.name}: the copy of {source} to {target} is not what {sha256[:12]} names")
@@ -62,11 +70,22 @@ class LocalHost:
             with Path(remote).open("rb") as stream:
                 stream.seek(offset)
                 return stream.read(limit)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return b""
+        except OSError as error:
+            raise HostFailed(f"{self.name}: {remote} cannot be read ({error.strerror}): check its rights") from error
 
     def exists(self, remote: PurePosixPath) -> bool:
-        return Path(remote).exists()
+        try:
+            return Path(remote).exists()
+        except OSError as error:
+            raise HostFailed(f"{self.name}: {remote} cannot be read ({error.strerror}): check its rights") from error
+
+    def size(self, remote: PurePosixPath) -> int | None:
+        try:
+            return Path(remote).stat().st_size if Path(remote).is_file() else None
+        except OSError as error:
+            raise HostFailed(f"{self.name}: {remote} cannot be read ({error.strerror}): check its rights") from error
 
     def close(self) -> None:
         """Nothing is open."""

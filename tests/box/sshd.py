@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -208,3 +209,17 @@ def is_open(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def settings_of(server: Server, root: Path, port: int | None = None) -> dict[str, object]:
+    """The `[hosts.NAME]` settings for a host on this server; `port` is that of a proxy before it."""
+    at = server.address()
+    return {
+        "transport": "ssh",
+        "address": at.host,
+        "port": port or at.port,
+        "user": at.user,
+        "identity": at.identity,
+        "root": str(root),
+        "python": sys.executable,
+    }

@@ -1,0 +1,113 @@
+"""Whole jobs on a real OpenSSH server, whatever happens to the worker and to the link."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.box.proxy import Proxy
+from tests.box.sshd import Server
+from tests.night import Night, make_night, wait_for
+
+pytestmark = pytest.mark.usefixtures("no_keys")
+
+
+@pytest.fixture
+def make(server: Server, tmp_path: Path) -> Iterator[Callable[..., Night]]:
+    made: list[Night] = []
+
+    def factory(port: int | None = None, **simulator: Any) -> Night:
+        at = server.address()
+        host = {
+            "transport": "ssh",
+            "address": at.host,
+            "port": port or at.port,
+            "user": at.user,
+            "identity": at.identity,
+            "root": str(tmp_path / "the box"),
+            "python": sys.executable,
+        }
+        night = make_night(tmp_path, simulator=simulator, host=host)
+        known = server.known_hosts.read_text()
+        night.workspace.known_hosts_path.write_text(known + known.replace(f":{at.port} ", f":{port} "))
+        made.append(night)
+        return night
+
+    yield factory
+    for night in made:
+        night.close()
+
+
+def assert_done_once(night: Night) -> None:
+    assert night.statuses() == ["succeeded"], night.job(1)["message"]
+    assert (len(night.loads), len(night.generations), night.job(1)["attempt"]) == (1, 1, 1)
+    assert night.video(1).is_file()
+    assert night.session_pids() == []
+
+
+def is_generating(night: Night) -> bool:
+    return (night.job(1)["step"] or 0) > 5
+
+
+def test_jobs_succeed_over_one_login(make: Callable[..., Night], server: Server) -> None:
+    night = make()
+    for prompt in ("one", "two $(touch pwned) 'quoted' 🎬"):
+        night.enqueue(prompt)
+    night.work()
+    assert night.statuses() == ["succeeded"] * 2
+    assert (len(night.loads), len(night.generations)) == (1, 2)
+    assert len(list((night.box / "videos").iterdir())) == 1
+    assert server.logins == 1
+
+
+def test_a_worker_killed_mid_generation_follows_on(make: Callable[..., Night]) -> None:
+    night = make(step_s=0.02)
+    night.enqueue(num_steps=100)
+    worker = night.worker("--until-empty")
+    wait_for(lambda: is_generating(night), "some steps")
+    worker.kill()
+    worker.communicate()
+    night.work()
+    assert_done_once(night)
+
+
+def test_a_server_stopped_and_started_mid_generation_changes_nothing(
+    make: Callable[..., Night], server: Server
+) -> None:
+    night = make(step_s=0.02)
+    night.enqueue(num_steps=100)
+    worker = night.worker("--until-empty")
+    wait_for(lambda: is_generating(night), "some steps")
+    server.stop()
+    server.start()
+    worker.communicate(timeout=60)
+    assert_done_once(night)
+
+
+def test_a_server_that_is_away_until_the_generation_is_over_changes_nothing(
+    make: Callable[..., Night], server: Server
+) -> None:
+    night = make(step_s=0.02)
+    night.enqueue(num_steps=60)
+    worker = night.worker("--until-empty")
+    wait_for(lambda: is_generating(night), "some steps")
+    server.stop()
+    wait_for(lambda: night.generations, "the end of the generation")
+    server.start()
+    worker.communicate(timeout=60)
+    assert_done_once(night)
+
+
+@pytest.mark.parametrize("phase", ["uploading", "waiting", "downloading"])
+def test_a_link_cut_in_a_phase_changes_nothing(make: Callable[..., Night], server: Server, phase: str) -> None:
+    with Proxy(server.port) as proxy:
+        proxy.delay_s = 0.005
+        night = make(port=proxy.port)
+        night.enqueue()
+        worker = night.worker("--until-empty")
+        wait_for(lambda: night.job(1)["phase"] == phase or night.statuses() == ["succeeded"], phase)
+        proxy.cut()
+        worker.communicate(timeout=60)
+        assert_done_once(night)
