@@ -208,7 +208,8 @@ def finish(ledger: Ledger, claim: Claim, outcome: Outcome, *, retries: int, now:
         job = session.get_one(Job, claim.job_id)
         failed = outcome.status == Status.FAILED
         again = failed and outcome.repeatable and job.failures < retries and job.cancel_requested_at is None
-        target = Status.QUEUED if again else outcome.status
+        asked = failed and job.cancel_requested_at is not None
+        target = Status.QUEUED if again else Status.CANCELLED if asked else outcome.status
         moved = move(
             session,
             claim.job_id,

@@ -101,7 +101,7 @@ TOP_KEYS = (
         name="lease_s",
         default=60,
         allowed="a number of at least 2",
-        meaning="Seconds without a heartbeat after which a job may be taken from its worker.",
+        meaning="Seconds of silence after which a worker on another machine is taken to be gone.",
         accepts=_seconds(2),
     ),
 )

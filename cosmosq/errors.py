@@ -59,6 +59,12 @@ class StaleClaim(CosmosqError):
     """The job is no longer ours: another worker holds it or its attempt has ended."""
 
 
+class InternalError(CosmosqError):
+    """A mistake of ours; the log has its traceback."""
+
+    exit_code = 70
+
+
 class JobFailed(CosmosqError):
     """A job that was waited for did not succeed."""
 

@@ -32,6 +32,17 @@ def publish(part: Path, path: Path) -> None:
     with part.open("rb+") as stream:
         os.fsync(stream.fileno())
     part.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlive a power cut, where the system offers that."""
+    with suppress(OSError, AttributeError):
+        descriptor = os.open(folder, os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -105,6 +116,8 @@ def refusal(path: Path, reason: str) -> StorageFailed | None:
     # SQLite says no more than "disk I/O error" where the full disk refuses the index of its log.
     if "is full" in reason or ("disk I/O" in reason and _is_full(path.parent)):
         return StorageFailed(f"the disk of {path} is full: free some space and repeat")
+    if "is locked" in reason:
+        return StorageFailed(f"{path} is locked by another program for too long: end that one and repeat")
     if "readonly" in reason or "unable to open" in reason or "disk I/O" in reason:
         return StorageFailed(f"{path} cannot be written ({reason}): check its permissions and its disk")
     return None

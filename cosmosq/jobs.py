@@ -41,16 +41,39 @@ def release(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
 
 
 def retry(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
-    """Queue jobs again that ended without success; their failures are forgiven.
+    """Queue jobs again that ended without success, and those that were cancelled for want of them.
+
+    Their failures are forgiven.
 
     Raises:
         MoveRefused: a job did not end so, or depends on one that did and is not retried with it.
     """
-    forgiven = {"failures": 0, "error": None, "message": None, "ended_at": None, "cancel_requested_at": None}
+    forgiven: dict[str, object] = {
+        "failures": 0,
+        "error": None,
+        "message": None,
+        "ended_at": None,
+        "cancel_requested_at": None,
+    }
     with ledger.write() as session:
-        queued = _move_each(session, ids, Status.QUEUED, now, Job.status.in_(UNSUCCESSFUL), **forgiven)
+        queued: list[int] = []
+        for job_id in ids:
+            if job_id not in queued:
+                queued += _move_each(session, [job_id], Status.QUEUED, now, Job.status.in_(UNSUCCESSFUL), **forgiven)
+                queued += _with_dependents(session, job_id, now, forgiven)
         for job_id in queued:
             _refuse_hopeless(session, job_id)
+    return queued
+
+
+def _with_dependents(session: Session, job_id: int, now: datetime, forgiven: dict[str, object]) -> list[int]:
+    """Queue those again that were cancelled only because this job did not succeed."""
+    waiting = select(Dependency.job_id).where(Dependency.depends_on_id == job_id)
+    given_up = select(Job.id).where(Job.id.in_(waiting), Job.status == Status.CANCELLED, Job.error == "dependency")
+    queued = []
+    for dependent in session.scalars(given_up).all():
+        if move(session, dependent, Status.QUEUED, now, **forgiven):
+            queued += [dependent, *_with_dependents(session, dependent, now, forgiven)]
     return queued
 
 

@@ -176,12 +176,11 @@ def described(context: click.Context, command: click.Command) -> str:
 
 
 def exit_codes() -> str:
-    """0, what the errors carry, and the two that are no error of a kind."""
+    """0, what the errors carry, and what is no error of a kind."""
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.CosmosqError)]
     lines: list[tuple[object, str, str]] = [(0, "", "Done.")]
     lines += [(kind.exit_code, f"`{kind.__name__}`", inspect.getdoc(kind) or "") for kind in kinds[1:]]
     lines.append((2, "", "The command line is wrong: no such command or option, or a value is missing."))
-    lines.append((guard.INTERNAL_ERROR, "", "An error of cosmosq itself: please report it with `--debug`'s output."))
     lines.append(
         (guard.INTERRUPTED, "", "Interrupted; what runs on a host goes on, and the next worker takes it over.")
     )

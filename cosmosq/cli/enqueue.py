@@ -13,6 +13,7 @@ from cosmosq.errors import InvalidInput
 if TYPE_CHECKING:
     from cosmosq.enqueue import Enqueued, Wish
 
+PRIORITY = click.IntRange(-1_000_000, 1_000_000)
 _SHOWN = 20
 
 
@@ -21,7 +22,9 @@ _SHOWN = 20
 @click.option("--all", "everything", is_flag=True, help="Every prompt.")
 @click.option("--upscale", is_flag=True, help="The arguments are jobs whose results are upscaled.")
 @click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of these jobs.")
-@click.option("--priority", type=int, default=0, show_default=True, help="Higher goes first.")
+@click.option(
+    "--priority", type=click.IntRange(-1_000_000, 1_000_000), default=0, show_default=True, help="Higher goes first."
+)
 @click.option("--host", metavar="HOST", help="The host; by default the workspace's default_host.")
 @click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
 @click.option("--again", is_flag=True, help="Also what was enqueued before.")
@@ -104,4 +107,5 @@ def tell(answers: "Sequence[Enqueued]") -> None:
     fresh = sum(answer.new for answer in answers)
     if len(answers) > _SHOWN:
         output.emit(f"… and {len(answers) - _SHOWN} more")
-    output.say(f"{fresh} queued, {len(answers) - fresh} skipped")
+    word = next((answer.status for answer in answers if answer.new), "queued")
+    output.say(f"{fresh} {word}, {len(answers) - fresh} skipped")

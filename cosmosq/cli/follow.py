@@ -110,8 +110,10 @@ def _why(move: dict[str, Any]) -> str:
     return output.one_line(": ".join(str(word) for word in words if word), 200)
 
 
-def follow_until_ended(app: App, ids: Sequence[int], timeout_s: float | None = None) -> dict[int, Status]:
-    """Show the jobs until all have ended or the time is up; returns where each stands."""
+def follow_until_ended(
+    app: App, ids: Sequence[int], timeout_s: float | None = None, meanwhile: Callable[[], bool] = lambda: True
+) -> dict[int, Status]:
+    """Show the jobs until all have ended, the time is up or `meanwhile` is false; returns where each stands."""
     from cosmosq.report import query
 
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -122,7 +124,7 @@ def follow_until_ended(app: App, ids: Sequence[int], timeout_s: float | None = N
             follower.refresh()
             found = {row["id"]: Status(row["status"]) for row in rows}
             late = deadline is not None and time.monotonic() >= deadline
-            if late or all(status in ENDED for status in found.values()):
+            if late or not meanwhile() or all(status in ENDED for status in found.values()):
                 return found
             time.sleep(REFRESH_S)
 

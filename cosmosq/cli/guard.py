@@ -9,9 +9,8 @@ from typing import Any
 import click
 
 from cosmosq.cli import output
-from cosmosq.errors import CosmosqError, StorageFailed
+from cosmosq.errors import CosmosqError, InternalError, StorageFailed
 
-INTERNAL_ERROR = 70
 INTERRUPTED = 130
 
 
@@ -43,9 +42,12 @@ def guarded(command: click.Command, arguments: list[str] | None, **extra: Any) -
         # Click's answer to a closed pipe: the reader (`head`, say) has seen enough.
         return 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            output.fail("the disk is full: free some space and repeat")
+        elif error.filename is not None:
+            output.fail(f"{str(error.filename)[:200]}: {error.strerror}")
+        else:
             return _internal(error, debug)
-        output.fail("the disk is full: free some space and repeat")
         return StorageFailed.exit_code
     except Exception as error:
         return _internal(error, debug)
@@ -55,7 +57,7 @@ def _internal(error: Exception, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     output.fail(f"internal error: {type(error).__name__}: {str(error)[:300]}: please report it with --debug's output")
-    return INTERNAL_ERROR
+    return InternalError.exit_code
 
 
 def _show_usage(error: click.ClickException) -> None:

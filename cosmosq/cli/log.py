@@ -70,9 +70,13 @@ class _Tail:
 
     def _read(self, place: "LogPlace") -> bytes:
         if place.host is None:
-            with (self.app.workspace.root / place.path).open("rb") as stream:
-                stream.seek(self.printed)
-                return stream.read(1 << 20)
+            path = self.app.workspace.root / place.path
+            try:
+                with path.open("rb") as stream:
+                    stream.seek(self.printed)
+                    return stream.read(1 << 20)
+            except FileNotFoundError as error:
+                raise NotFound(f"the log of job {self.job_id} is not there any more: {path}") from error
         from cosmosq.hosts import open_host
 
         config = self.app.config.host(place.host)

@@ -4,13 +4,14 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
-from cosmosq.cli.enqueue import place
+from cosmosq.cli.enqueue import place, tell
 from cosmosq.cli.guard import INTERRUPTED
 from cosmosq.cli.selection import parse_pairs
 from cosmosq.cli.wait import raise_for_failures
 from cosmosq.cli.worker import work
 from cosmosq.engines.parameters import BY_NAME
-from cosmosq.status import Status
+from cosmosq.errors import WorkerBusy
+from cosmosq.status import ENDED, Status
 
 
 @click.command()
@@ -44,10 +45,7 @@ def run(
     work and this command follows.
     """
     from cosmosq import enqueue as library
-    from cosmosq.cli.follow import follow_until_ended
     from cosmosq.report import query
-    from cosmosq.session.site import utc_now
-    from cosmosq.worker import registry
 
     weight = float(BY_NAME["upscale.weight"].check(upscale)) if upscale else None
     wishes = library.wishes_for(app.ledger, names, parse_pairs(settings, "-s"))
@@ -56,13 +54,9 @@ def run(
         larger = library.upscales_for(app.ledger, [answer.id for answer in answers], {}, weight=weight)
         answers += place(app, larger, host=host, labels=label, again=again)
     ids = [answer.id for answer in answers]
-    name = app.config.host(host).name
-    busy = registry.serving(app.ledger, name, silent_s=app.config.lease_s, now=utc_now())
-    if busy is None and not work(app, hosts=(name,), only=ids, until_empty=True):
+    tell([answer for answer in answers if not answer.new])
+    if not _work_or_follow(app, app.config.host(host).name, ids):
         return INTERRUPTED
-    if busy is not None:
-        output.say(f"the worker with pid {busy} serves {name}: following")
-        follow_until_ended(app, ids)
     with app.ledger.read() as session:
         rows = query.jobs(session, query.Filter(ids=ids))
         videos = [query.video_of(session, row["id"]) for row in rows]
@@ -74,3 +68,24 @@ def run(
             output.emit(str(app.workspace.root / video))
     raise_for_failures(found)
     return 0
+
+
+def _work_or_follow(app: App, host: str, ids: list[int]) -> bool:
+    """Follow the host's worker for as long as it serves, else do its work; False if interrupted."""
+    from cosmosq.cli.follow import follow_until_ended
+    from cosmosq.session.site import utc_now
+    from cosmosq.worker import registry
+
+    def worker() -> int | None:
+        return registry.serving(app.ledger, host, silent_s=app.config.lease_s, now=utc_now())
+
+    while pid := worker():
+        output.say(f"the worker with pid {pid} serves {host}: following")
+        found = follow_until_ended(app, ids, meanwhile=lambda: worker() is not None)
+        if all(status in ENDED for status in found.values()):
+            return True
+    try:
+        return work(app, hosts=(host,), only=ids, until_empty=True)
+    except WorkerBusy:
+        # Another one began in between.
+        return _work_or_follow(app, host, ids)

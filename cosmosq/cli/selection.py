@@ -14,7 +14,7 @@ from cosmosq.status import Status
 F = TypeVar("F", bound=Callable[..., Any])
 
 _RANGE = re.compile(r"(\d{1,15})(?:-(\d{1,15}))?")
-_LARGEST_RANGE = 1_000_000
+_LARGEST_RANGE = 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def parse_ids(words: Sequence[str]) -> list[tuple[int, int]]:
             raise InvalidInput(f"{word} is no job: give ids or ranges such as 3-9")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first or last - first > _LARGEST_RANGE:
-            raise InvalidInput(f"{word} is no range of jobs: write the smaller id first, at most a million ids")
+            raise InvalidInput(f"{word} is no range of jobs: write the smaller id first, at most 100,000 ids")
         pairs.append((first, last))
     return pairs
 

@@ -6,7 +6,7 @@ from cosmosq.cli import output
 from cosmosq.cli.app import App
 from cosmosq.cli.selection import Criteria, chosen_jobs, filter_options
 from cosmosq.errors import JobFailed, Unreachable
-from cosmosq.status import ENDED, Status
+from cosmosq.status import ENDED, UNSUCCESSFUL, Status
 
 
 @click.command()
@@ -37,8 +37,12 @@ def wait(
 
 
 def raise_for_failures(found: dict[int, Status]) -> None:
-    """Exit code 1 if a job ended without success."""
-    failed = [job_id for job_id, status in found.items() if status != Status.SUCCEEDED]
+    """Exit code 1 if a job has not succeeded."""
+    failed = [job_id for job_id, status in found.items() if status in UNSUCCESSFUL]
     if failed:
         first = failed[0]
         raise JobFailed(f"{len(failed)} of {len(found)} jobs did not succeed: `cosmosq show {first}` says why")
+    for job_id, status in found.items():
+        if status != Status.SUCCEEDED:
+            remedy = f"`cosmosq release {job_id}` first" if status == Status.HELD else f"see `cosmosq show {job_id}`"
+            raise JobFailed(f"job {job_id} is {status} and was not worked on: {remedy}")

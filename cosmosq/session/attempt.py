@@ -172,9 +172,8 @@ def _bring_home(site: Site, slot: Slot, claim: Claim, ending: Ending, folder: Pa
     source = session.folder.attempt(claim.name)
     rows = results.fetch_all(site.host, source, ending.data.get("artifacts"), _arrivals(claim, folder))
     results.check_video(rows)
-    results.promote(rows, folder)
-    seconds = ending.data.get("generate_s")
-    generate_s = float(seconds) if isinstance(seconds, int | float) else None
+    results.promote(rows, _arrivals(claim, folder), folder)
+    generate_s = events.seconds(ending.data.get("generate_s"))
     return Outcome(status=Status.SUCCEEDED, generate_s=generate_s, artifacts=_relative(site, rows))
 
 

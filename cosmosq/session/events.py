@@ -39,7 +39,7 @@ def record_new(ledger: Ledger, host: Host, session_id: str, folder: SessionFolde
         return 0
     # A line as long as a chunk is no event of ours: step over it.
     taken = whole or len(chunk)
-    parsed = [_parse(line) for line in chunk[:taken].splitlines()]
+    parsed = _parse_all(chunk[:taken])
     with ledger.write() as session:
         moved = update(EngineSession).where(EngineSession.id == session_id, EngineSession.events_bytes == offset)
         session.execute(moved.values(events_bytes=offset + taken))
@@ -47,14 +47,36 @@ def record_new(ledger: Ledger, host: Host, session_id: str, folder: SessionFolde
     return taken
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def seconds(value: object) -> float | None:
+    """A span of time that a session told, if it is one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**9:
+        return None
+    return float(value)
+
+
+def _parse_all(chunk: bytes) -> list[dict[str, Any]]:
+    """The events in order, and one more that counts the lines that are none: a broken box must not fill the ledger."""
+    lines = chunk.splitlines()
+    found = [_parse(line) for line in lines]
+    broken = [line for line, event in zip(lines, found, strict=True) if event is None]
+    if broken:
+        found.append({"event": "unreadable", "lines": len(broken), "first": broken[0][:200].decode(errors="replace")})
+    return [event for event in found if event is not None]
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
-    except ValueError:
-        event = None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        return {"event": "unreadable", "line": line[:200].decode(errors="replace")}
-    return event
+        event = json.loads(line, parse_constant=_refuse_constant)
+        if b"\\ud" in line.lower():
+            # Half a surrogate pair, as Python writes a file name that is not UTF-8, cannot be stored.
+            event = json.loads(json.dumps(event, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
 
 
 def _record(session: Session, session_id: str, parsed: list[dict[str, Any]], now: datetime) -> None:
@@ -68,9 +90,9 @@ def _record(session: Session, session_id: str, parsed: list[dict[str, Any]], now
                 session, attempt_id, **{key: _count(data, key) for key in ("clip", "clips", "step", "steps")}
             )
             continue
-        if event == "ready" and isinstance(data.get("load_s"), int | float):
+        if event == "ready":
             loaded = update(EngineSession).where(EngineSession.id == session_id)
-            session.execute(loaded.values(load_s=data["load_s"]))
+            session.execute(loaded.values(load_s=seconds(data.get("load_s"))))
         at = _time(data.pop("at", None), now)
         ids = {"job_id": job_id, "attempt_id": attempt_id, "session_id": session_id}
         rows.append({"at": at, "event": event, "data": data, **ids})

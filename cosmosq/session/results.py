@@ -2,12 +2,13 @@
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cosmosq.errors import HostFailed, InvalidInput
-from cosmosq.files import sha256_of, write_whole
+from cosmosq.files import sha256_of, sync_folder, write_whole, writing
 from cosmosq.hosts import Host
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,10 @@ HOME_NAMES = {
 }
 """Name on the host → kind and name at home; nothing else is fetched, whatever the host offers."""
 
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+LARGEST_BYTES = {"video": 16 << 30, "prompt": 16 << 20, "spec": 16 << 20, "log": 64 << 20}
+"""What is larger is none of ours, whatever its hash: the box must not fill the disk here."""
 TAIL_BYTES = 1 << 20
 DOWNLOADS = 3
 
@@ -43,15 +48,21 @@ def fetch_all(host: Host, remote: PurePosixPath, offered: object, folder: Path) 
     for name, sha256 in _usable(offered):
         kind, home_name = HOME_NAMES[name]
         local = folder / home_name
+        if (size := host.size(remote / name) or 0) > LARGEST_BYTES[kind]:
+            raise BadOutput(f"{name} has {size} bytes, more than any {kind} of ours: look at it on the host")
         _fetch(host, remote / name, local, sha256)
         rows.append({"kind": kind, "path": str(local), "sha256": sha256, "bytes": local.stat().st_size})
     return rows
 
 
 def _usable(offered: object) -> Iterator[tuple[str, str]]:
+    """(name, sha256) of what is ours to fetch, each name once; the list comes from outside."""
+    found: dict[str, str] = {}
     for item in offered if isinstance(offered, list) else []:
-        if isinstance(item, dict) and item.get("name") in HOME_NAMES and isinstance(item.get("sha256"), str):
-            yield item["name"], item["sha256"]
+        name, sha256 = (item.get("name"), item.get("sha256")) if isinstance(item, dict) else (None, None)
+        if isinstance(name, str) and name in HOME_NAMES and isinstance(sha256, str) and _SHA256.fullmatch(sha256):
+            found[name] = sha256
+    yield from found.items()
 
 
 def _fetch(host: Host, remote: PurePosixPath, local: Path, sha256: str) -> None:
@@ -85,20 +96,22 @@ def check_video(rows: list[dict[str, Any]]) -> None:
     row.update(width=info.width, height=info.height, fps=info.fps, frames=info.frames, duration_s=info.duration_s)
 
 
-def promote(rows: list[dict[str, Any]], folder: Path) -> None:
+def promote(rows: list[dict[str, Any]], arrivals: Path, folder: Path) -> None:
     """Move files that are in order from where they arrived into the job's folder."""
-    for row in rows:
-        arrived = Path(row["path"])
-        row["path"] = str(arrived.replace(folder / arrived.name))
-    if rows:
-        with contextlib.suppress(OSError):
-            arrived.parent.rmdir()
+    with writing(folder):
+        for row in rows:
+            arrived = Path(row["path"])
+            row["path"] = str(arrived.replace(folder / arrived.name))
+        sync_folder(folder)
+    with contextlib.suppress(OSError):
+        arrivals.rmdir()
 
 
 def fetch_logs(host: Host, remote: PurePosixPath, session_log: PurePosixPath, folder: Path) -> list[dict[str, Any]]:
     """The end of the attempt's log, or of its session's, when no event names its hash any more."""
     for source in (remote / "log.txt", session_log):
-        if data := host.read(source, limit=TAIL_BYTES):
+        start = max(0, (host.size(source) or 0) - TAIL_BYTES)
+        if data := host.read(source, offset=start, limit=TAIL_BYTES):
             local = folder / "log.txt"
             write_whole(local, data)
             return [{"kind": "log", "path": str(local), "sha256": sha256_of(local), "bytes": len(data)}]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from cosmosq import claims
 from cosmosq.claims import Claim
 from cosmosq.engines.engine import get_engine
+from cosmosq.errors import HostFailed
 from cosmosq.session.attempt import serve
-from cosmosq.session.remote import record_end, unended
+from cosmosq.session.remote import RemoteSession, record_end, unended
 from cosmosq.session.site import Site
 from cosmosq.session.slot import Slot
 
@@ -60,11 +61,16 @@ class Line:
         for session in unended(self.site):
             if any(claim.session_id == session.id for claim in self._adopted):
                 continue
-            state = self.slot.adopt(session) if self.slot.current is None else "running"
-            if state != "running":
-                record_end(self.site, session, state)
-            elif self.slot.current is not None and self.slot.current.id != session.id:
-                self.slot.discard(session)
+            try:
+                self._take_or_end(session)
+            except HostFailed as error:
+                log.warning("session not reconciled: %s", error, extra={"session": session.id})
+
+    def _take_or_end(self, session: RemoteSession) -> None:
+        if self.slot.current is not None:
+            self.slot.discard(session)
+        elif (state := self.slot.adopt(session)) != "running":
+            record_end(self.site, session, state)
 
     @property
     def is_busy(self) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from cosmosq import claims
 from cosmosq.config import Config
 from cosmosq.db import Ledger
-from cosmosq.errors import CosmosqError, HostFailed, StaleClaim
+from cosmosq.errors import CosmosqError, HostFailed, InternalError, StaleClaim, StorageFailed
 from cosmosq.hosts import PATIENCE_S, open_host
 from cosmosq.models import Job
 from cosmosq.paths import Workspace
@@ -87,6 +87,7 @@ class _Shift:
         self.ended = threading.Event()
         self.is_hurried = False
         self.failure: CosmosqError | None = None
+        self._ledger_inode = worker.workspace.ledger_path.stat().st_ino
         self.queue = Queue(worker.workspace.queue_path)
         self.consumer = self.queue.consumer(self._answer, threads=len(worker.hosts))
         self.consumer.on_patience = self._say_patience
@@ -164,9 +165,15 @@ class _Shift:
         except (Abandoned, StaleClaim, HostFailed) as error:
             log.warning("%s: %s", type(error).__name__, error)
         except CosmosqError as error:
-            if not self.abandoned.is_set():
-                self.failure = error
-                self.consumer.stop_flag.set()
+            self._stop_for(error)
+        except Exception as error:
+            log.exception("the worker stops for a mistake of its own")
+            self._stop_for(InternalError(f"internal error: {type(error).__name__}: {error}: see the worker's log"))
+
+    def _stop_for(self, error: CosmosqError) -> None:
+        if not self.abandoned.is_set():
+            self.failure = error
+            self.consumer.stop_flag.set()
 
     def _clock(self) -> None:
         """Heartbeat, doorbell and the end of the work, several times a second."""
@@ -176,6 +183,7 @@ class _Shift:
                 if time.monotonic() >= beat_at:
                     self._beat()
                     beat_at = time.monotonic() + self.worker.config.lease_s / 3
+                self._look_for_workspace()
                 self._ring_idle_lines()
                 if self.worker.until_empty and self._is_empty():
                     self.consumer.stop_flag.set()
@@ -187,6 +195,12 @@ class _Shift:
         now = datetime.now(UTC)
         claims.renew(self.worker.ledger, self.owner, lease_s=self.worker.config.lease_s, now=now)
         registry.beat(self.worker.ledger, self.owner, now)
+
+    def _look_for_workspace(self) -> None:
+        """Whoever deletes the folder or puts another ledger in its place wants no more of this one."""
+        path = self.worker.workspace.ledger_path
+        if not path.exists() or path.stat().st_ino != self._ledger_inode:
+            self._stop_for(StorageFailed(f"the ledger {path} is gone: the worker has nothing to work on"))
 
     def _ring_idle_lines(self) -> None:
         """Huey may have lost a ticket, or a thread may have looked away just when it rang."""

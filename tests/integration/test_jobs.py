@@ -372,7 +372,7 @@ def test_a_job_that_was_to_be_cancelled_is_not_repeated(ledger: Ledger) -> None:
     assert jobs.cancel(ledger, [job_id], LATER) == ([], [job_id])
     assert claims.cancel_requested(ledger, claim)
     assert _job(ledger, job_id).status == "running"
-    assert _finish(ledger, claim, Status.FAILED, retries=5, repeatable=True) == Status.FAILED
+    assert _finish(ledger, claim, Status.FAILED, retries=5, repeatable=True) == Status.CANCELLED
 
 
 def test_a_retry_forgives_the_failures_and_keeps_the_attempts(ledger: Ledger) -> None:

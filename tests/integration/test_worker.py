@@ -4,32 +4,15 @@ import json
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from cosmosq import jobs, videos
 from tests.media import make_video
-from tests.night import Night, make_night, now, wait_for
+from tests.night import Night, now, wait_for
 
 MakeNight = Callable[..., Night]
-
-
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[MakeNight]:
-    """Workspaces that leave nothing running behind."""
-    made: list[Night] = []
-
-    def factory(**options: Any) -> Night:
-        night = make_night(tmp_path, **options)
-        made.append(night)
-        return night
-
-    yield factory
-    for night in made:
-        night.close()
 
 
 def test_jobs_of_one_key_share_one_model_load(make: MakeNight) -> None:
