@@ -1,5 +1,8 @@
 """Whole jobs on a real OpenSSH server, whatever happens to the worker and to the link."""
 
+import json
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -111,3 +114,70 @@ def test_a_link_cut_in_a_phase_changes_nothing(make: Callable[..., Night], serve
         proxy.cut()
         worker.communicate(timeout=60)
         assert_done_once(night)
+
+
+def test_a_start_whose_reply_is_lost_begins_one_session(make: Callable[..., Night], server: Server) -> None:
+    with Proxy(server.port) as proxy:
+        night = make(port=proxy.port)
+        night.enqueue()
+        worker = night.worker("--until-empty")
+        wait_for(lambda: list(night.box.glob("sessions/*/started")), "the start on the box")
+        proxy.cut()
+        worker.communicate(timeout=60)
+        assert_done_once(night)
+        assert len(list(night.box.glob("sessions/*"))) == 1
+
+
+@pytest.mark.parametrize("phase", ["uploading", "generating", "downloading"])
+def test_a_link_that_swallows_everything_changes_nothing(
+    make: Callable[..., Night], server: Server, phase: str
+) -> None:
+    with Proxy(server.port) as proxy:
+        proxy.delay_s = 0.003
+        night = make(port=proxy.port, step_s=0.02)
+        night.enqueue(num_steps=30)
+        worker = night.worker("--until-empty")
+        wait_for(lambda: night.job(1)["phase"] == phase or night.statuses() == ["succeeded"], phase)
+        proxy.black_hole()
+        log = night.workspace.log_path
+        wait_for(lambda: night.statuses() == ["succeeded"] or "link lost" in log.read_text(), "the watchdog", 45)
+        proxy.clear()
+        worker.communicate(timeout=60)
+        assert_done_once(night)
+
+
+def test_a_worker_that_sleeps_longer_than_its_lease_goes_on(make: Callable[..., Night]) -> None:
+    night = make(step_s=0.02)
+    night.enqueue(num_steps=100)
+    worker = night.worker("--until-empty")
+    wait_for(lambda: is_generating(night), "some steps")
+    worker.send_signal(signal.SIGSTOP)
+    lapsed = "SELECT 1 FROM jobs WHERE lease_expires_at < strftime('%Y-%m-%d %H:%M:%f', 'now')"
+    wait_for(lambda: night.sql(lapsed), "the end of the lease")
+    worker.send_signal(signal.SIGCONT)
+    worker.communicate(timeout=60)
+    assert_done_once(night)
+
+
+def test_a_box_that_reboots_loses_the_attempt_and_nothing_else(make: Callable[..., Night]) -> None:
+    night = make(step_s=0.02)
+    first, second = night.enqueue("one"), night.enqueue("two", num_steps=60)
+    worker = night.worker("--until-empty")
+    wait_for(lambda: (night.job(second)["step"] or 0) > 5, "some steps of the second job")
+    reboot(night)
+    worker.communicate(timeout=60)
+    assert night.statuses() == ["succeeded", "succeeded"]
+    assert (night.job(first)["attempt"], night.job(second)["attempt"]) == (1, 2)
+    assert night.job(second)["attempts"][0]["error"] == "lost"
+    assert len(night.generations) == 2
+    ends = [end for (end,) in night.sql('SELECT "end" FROM sessions ORDER BY started_at')]
+    assert ends == ["lost: rebooted", "exited 0"]
+
+
+def reboot(night: Night) -> None:
+    """All processes of the session are gone, and what it wrote down is of another boot."""
+    path = next(night.box.glob("sessions/*/session.json"))
+    told = json.loads(path.read_text())
+    path.write_text(json.dumps({**told, "boot_id": "the boot before"}))
+    for name in ("wrapper_pid", "pid"):
+        os.kill(told[name], signal.SIGKILL)

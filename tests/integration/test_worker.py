@@ -305,3 +305,14 @@ def test_a_lost_ticket_is_rung_again(make: MakeNight) -> None:
     assert night.sql("SELECT count(*) FROM events WHERE event = 'queued'") == [(1,)]
     night.work()
     assert night.statuses() == ["succeeded"], "no ticket was ever put for this job"
+
+
+def test_a_full_disk_on_the_box_is_told_and_cured_by_a_retry(make: MakeNight) -> None:
+    night = make(faults=[{"do": "disk_full", "match": "large", "times": 1}])
+    job_id = night.enqueue("large")
+    night.work()
+    job = night.job(job_id)
+    assert (job["status"], job["error"], job["attempt"]) == ("failed", "disk_full", 1)
+    jobs.retry(night.ledger, [job_id], now())
+    night.work()
+    assert night.statuses() == ["succeeded"]
