@@ -149,8 +149,9 @@ class Night:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
-        for pid in self.session_pids():
-            os.kill(pid, signal.SIGKILL)
+        if self.workspace.config_path.exists():
+            for pid in self.session_pids():
+                os.kill(pid, signal.SIGKILL)
         self.ledger.close()
 
 
