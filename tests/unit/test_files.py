@@ -67,7 +67,8 @@ def test_an_error_of_another_kind_stays_what_it_is() -> None:
 def test_what_sqlite_refuses_is_said_likewise() -> None:
     with pytest.raises(StorageFailed, match="the disk of /x/y is full"), writing(Path("/x/y")):
         raise sqlite3.OperationalError("database or disk is full")
-    assert refusal(Path("/x/y"), "database is locked") is None
+    assert "/x/y is locked by another program" in str(refusal(Path("/x/y"), "database is locked"))
+    assert refusal(Path("/x/y"), "no such table: jobs") is None
     for reason in ("attempt to write a readonly database", "unable to open database file", "disk I/O error"):
         assert "/x/y cannot be written" in str(refusal(Path("/x/y"), reason))
 
