@@ -226,6 +226,16 @@ def test_a_job_whose_source_failed_is_retried_only_together_with_it(ledger: Ledg
     assert jobs.retry(ledger, [dependent, source], NOW) == [dependent, source]
 
 
+def test_retrying_a_job_queues_again_what_was_cancelled_for_want_of_it_and_nothing_else(ledger: Ledger) -> None:
+    source, dependent, by_hand = _add(ledger, 3)
+    with ledger.write() as session:
+        session.add_all(Dependency(job_id=job_id, depends_on_id=source) for job_id in (dependent, by_hand))
+    jobs.cancel(ledger, [by_hand], NOW)
+    jobs.cancel(ledger, [source], NOW)
+    assert jobs.retry(ledger, [source], NOW) == [source, dependent]
+    assert [_job(ledger, job_id).status for job_id in (source, dependent, by_hand)] == ["queued", "queued", "cancelled"]
+
+
 CLAIM_ALL = """
 import sys
 from datetime import UTC, datetime
