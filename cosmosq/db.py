@@ -1,21 +1,24 @@
 """The ledger: a SQLite file, its connections and its transactions."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, func, insert, select
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from cosmosq.errors import InvalidInput, InvalidLedger
 from cosmosq.files import refusal
-from cosmosq.models import REVISION
+from cosmosq.models import REVISION, Base
 from cosmosq.revision import revision_of
 
 BUSY_TIMEOUT_MS = 30_000
+CACHE_KIB = 65_536
+"""What a transaction changes stays in memory until it is committed, also that of a large sweep."""
 
 
 class Ledger:
@@ -44,6 +47,43 @@ class Ledger:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def insert_rows(session: Session, model: type[Base], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert many rows with the same columns at once.
+
+    The values go to the driver as they are stored: SQLAlchemy would look at each of them anew, for longer than SQLite
+    takes to write them.
+    """
+    listed = list(rows)
+    if not listed:
+        return
+    table = cast(Table, model.__table__)
+    defaults = {c.name: c.default.arg for c in table.c if isinstance(c.default, ScalarElementColumnDefault)}
+    names = list(dict.fromkeys((*defaults, *listed[0])))
+    connection = session.connection()
+    statement = insert(table).compile(dialect=connection.dialect, column_keys=names)
+    stored = {name: table.c[name].type.bind_processor(connection.dialect) or _as_it_is for name in names}
+    order = [(name, stored[name], defaults.get(name)) for name in statement.positiontup or names]
+    session.flush()
+    connection.exec_driver_sql(
+        str(statement), [tuple(store(row.get(name, default)) for name, store, default in order) for row in listed]
+    )
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def add_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Likewise, and return the ids that they got, in order.
+
+    The transaction holds the file's write lock, so that the rows behind the newest one are these.
+    """
+    key = cast(Table, model.__table__).c.id
+    newest = session.scalar(select(func.max(key))) or 0
+    insert_rows(session, model, rows)
+    return list(session.scalars(select(key).where(key > newest).order_by(key)))
 
 
 def open_ledger(path: Path) -> Ledger:
@@ -78,6 +118,7 @@ def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
 
 
 def _begin(connection: Connection) -> None:

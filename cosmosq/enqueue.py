@@ -1,18 +1,18 @@
 """Turning prompts and parameters into queued jobs, in one transaction."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cosmosq import jobs, prompts
 from cosmosq.config import HostConfig
-from cosmosq.db import Ledger
+from cosmosq.db import Ledger, add_rows, insert_rows
 from cosmosq.engines.assignment import (
     check_all,
     check_combination,
@@ -20,15 +20,18 @@ from cosmosq.engines.assignment import (
     digest_of,
     from_columns,
     hints_of,
+    in_one_spelling,
+    kind_of,
+    relevant,
     to_columns,
 )
-from cosmosq.engines.parameter import Value, Values
+from cosmosq.engines.parameter import Values
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Clip, ClipVideo, Dependency, Job, JobInput, JobLabel, ParameterSet, Video
 from cosmosq.status import ENDED, Kind, Status
 
-_CHUNK = 500
-"""Values in one IN (…), well below SQLite's limit."""
+_CHUNK = 10_000
+"""Values in one IN (…), well below SQLite's limit of 32,766."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,11 +46,21 @@ class Wish:
     source_job_id: int | None = None
     """The job whose result is upscaled."""
 
+    @cached_property
+    def set_digest(self) -> str:
+        """Digest of its parameter set."""
+        return digest_of(self.values)
+
+    @cached_property
+    def _relevant_digest(self) -> str:
+        told = relevant(self.values, self.inputs)
+        return self.set_digest if told is self.values else digest_of(told)
+
     def digest(self, engine: str) -> str:
         """Hex sha256 shared by jobs that would make the same video."""
         contents = {role: sha256 for role, (sha256, _) in self.inputs.items()}
-        told = [self.prompt_id, self.kind, engine, contents, digest_of(self.values), self.source_job_id]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        told = [self.prompt_id, self.kind, engine, contents, self._relevant_digest, self.source_job_id]
+        return hashlib.sha256(in_one_spelling(told).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,20 +93,40 @@ def enqueue(
 ) -> list[Enqueued]:
     """Record the wishes as jobs, all or none; the same job again is skipped unless `again`."""
     with ledger.write() as session:
-        digests = [wish.digest(host.engine) for wish in wishes]
-        known = {} if again else _known(session, digests)
-        fresh: dict[str, Wish] = {}
-        for number, (digest, wish) in enumerate(zip(digests, wishes, strict=True)):
-            if digest not in known:
-                fresh[f"{digest}{number}" if again else digest] = wish
-        status = Status.HELD if held else Status.QUEUED
-        shared = {"host": host.name, "engine": host.engine, "priority": priority, "status": status}
-        ids = _insert(session, fresh, shared, labels or {}, now)
-        made = dict(zip(fresh, ids, strict=True))
+        return record(session, host, wishes, now=now, priority=priority, labels=labels, again=again, held=held)
+
+
+def record(
+    session: Session,
+    host: HostConfig,
+    wishes: Sequence[Wish],
+    *,
+    now: datetime,
+    priority: int = 0,
+    labels: Mapping[str, str] | None = None,
+    again: bool = False,
+    held: bool = False,
+    digests: Sequence[str] | None = None,
+) -> list[Enqueued]:
+    """Like `enqueue`, within a transaction of the caller.
+
+    Args:
+        digests: of the wishes, where they are known already.
+    """
+    digests = digests or [wish.digest(host.engine) for wish in wishes]
+    found = {} if again else known(session, digests)
+    fresh: dict[str, Wish] = {}
+    for number, (digest, wish) in enumerate(zip(digests, wishes, strict=True)):
+        if digest not in found:
+            fresh[f"{digest}{number}" if again else digest] = wish
+    status = Status.HELD if held else Status.QUEUED
+    shared = {"host": host.name, "engine": host.engine, "priority": priority, "status": status}
+    ids = _insert(session, fresh, shared, labels or {}, now)
+    made = dict(zip(fresh, ids, strict=True))
     answers = []
     told: set[str] = set()
     for number, (digest, wish) in enumerate(zip(digests, wishes, strict=True)):
-        job_id, known_status = known.get(digest, (0, ""))
+        job_id, known_status = found.get(digest, (0, ""))
         new = not job_id and (again or digest not in told)
         told.add(digest)
         answers.append(
@@ -109,7 +142,8 @@ def enqueue(
     return answers
 
 
-def _known(session: Session, digests: Sequence[str]) -> dict[str, tuple[int, str]]:
+def known(session: Session, digests: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Id and status of the newest job by digest, of those that have one."""
     found: dict[str, tuple[int, str]] = {}
     for chunk in _chunks(digests):
         rows = select(Job.digest, Job.id, Job.status).where(Job.digest.in_(chunk)).order_by(Job.id)
@@ -122,20 +156,20 @@ def _insert(
 ) -> list[int]:
     if not wishes:
         return []
-    sets = _parameter_sets(session, [wish.values for wish in wishes.values()])
+    sets = _parameter_sets(session, wishes.values())
     rows = [
         {
             **shared,
             "kind": wish.kind,
             "prompt_id": wish.prompt_id,
-            "parameter_set_id": sets[digest_of(wish.values)],
+            "parameter_set_id": sets[wish.set_digest],
             "digest": digest[:64],
         }
         for digest, wish in wishes.items()
     ]
     ids = jobs.add(session, rows, now)
     numbered = list(zip(ids, wishes.values(), strict=True))
-    _insert_all(
+    insert_rows(
         session,
         JobInput,
         (
@@ -144,12 +178,12 @@ def _insert(
             for role, (sha256, path) in wish.inputs.items()
         ),
     )
-    _insert_all(
+    insert_rows(
         session,
         Dependency,
         ({"job_id": i, "depends_on_id": wish.source_job_id} for i, wish in numbered if wish.source_job_id),
     )
-    _insert_all(
+    insert_rows(
         session,
         JobLabel,
         ({"job_id": job_id, "key": key, "value": value} for job_id in ids for key, value in labels.items()),
@@ -157,22 +191,15 @@ def _insert(
     return ids
 
 
-def _insert_all(session: Session, table: type[Any], rows: Iterable[dict[str, Any]]) -> None:
-    if listed := list(rows):
-        session.execute(insert(table), listed)
-
-
-def _parameter_sets(session: Session, all_values: Sequence[Values]) -> dict[str, int]:
+def _parameter_sets(session: Session, wishes: Iterable[Wish]) -> dict[str, int]:
     """Ids of the sets by digest; those that are new are inserted."""
-    by_digest = {digest_of(values): values for values in all_values}
+    by_digest = {wish.set_digest: wish.values for wish in wishes}
     found: dict[str, int] = {}
     for chunk in _chunks(list(by_digest)):
         rows = select(ParameterSet.digest, ParameterSet.id).where(ParameterSet.digest.in_(chunk))
         found.update(session.execute(rows).all())
     missing = [{"digest": d, **to_columns(values)} for d, values in by_digest.items() if d not in found]
-    if missing:
-        statement = insert(ParameterSet).returning(ParameterSet.id, sort_by_parameter_order=True)
-        found.update(zip((str(row["digest"]) for row in missing), session.scalars(statement, missing), strict=True))
+    found.update(zip((str(row["digest"]) for row in missing), add_rows(session, ParameterSet, missing), strict=True))
     return found
 
 
@@ -189,15 +216,13 @@ def wishes_for(ledger: Ledger, references: Sequence[str] | None, overrides: Mapp
     """
     given = check_all(overrides)
     with ledger.read() as session:
-        if references is None:
-            records = prompts.list_prompts(ledger)
-        else:
-            records = [prompts.resolve(session, reference) for reference in references]
-        clip_inputs = {name: _clip_inputs(session, name) for name in {record.clip for record in records}}
+        records = prompts.resolve_all(session, references)
+        clip_inputs = {clip: inputs_of(session, clip) for clip in {record.clip for record in records}}
     return [_wish(record, given, clip_inputs[record.clip]) for record in records]
 
 
-def _clip_inputs(session: Session, clip: str) -> dict[str, tuple[str, str]]:
+def inputs_of(session: Session, clip: str) -> dict[str, tuple[str, str]]:
+    """(sha256, path) of a clip's videos by role."""
     statement = (
         select(ClipVideo.role, Video.sha256, Video.path)
         .join(Clip, Clip.id == ClipVideo.clip_id)
@@ -208,16 +233,19 @@ def _clip_inputs(session: Session, clip: str) -> dict[str, tuple[str, str]]:
 
 
 def _wish(record: prompts.PromptRecord, given: Values, inputs: Mapping[str, tuple[str, str]]) -> Wish:
-    own: dict[str, Value] = {} if record.negative_text is None else {"negative_prompt": record.negative_text}
-    merged = {**own, **record.parameters, **given}
-    kind = Kind.UPSCALE if float(merged.get("upscale.weight", 0)) > 0 else Kind.TRANSFER
-    values = complete(kind, merged)
+    merged = {**record.own_values, **given}
+    values = complete(kind_of(merged), merged)
     try:
         check_combination(values, inputs)
     except InvalidInput as error:
         raise InvalidInput(f"prompt {record.name or record.id}: {error}") from error
+    return wish_of(record.id, values, inputs)
+
+
+def wish_of(prompt_id: str, values: Values, inputs: Mapping[str, tuple[str, str]]) -> Wish:
+    """The wish for a job with these values, with those of the inputs that it uses."""
     used = {role: inputs[role] for role in ("input", *hints_of(values)) if role in inputs}
-    return Wish(prompt_id=record.id, kind=kind, values=values, inputs=used)
+    return Wish(prompt_id=prompt_id, kind=kind_of(values), values=values, inputs=used)
 
 
 def upscales_for(

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
-from cosmosq.db import Ledger
+from cosmosq.db import Ledger, add_rows, insert_rows
 from cosmosq.errors import MoveRefused
 from cosmosq.models import Artifact, Attempt, Dependency, Event, Job, JobInput, JobLabel, Measurement
 from cosmosq.moves import cancel_dependents, move, record, refusal, touch
@@ -16,14 +16,14 @@ from cosmosq.status import UNSUCCESSFUL, Status
 
 def add(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> list[int]:
     """Insert queued or held jobs and return their ids in order."""
-    statement = insert(Job).returning(Job.id, sort_by_parameter_order=True)
-    ids = list(session.scalars(statement, [{"created_at": now, **row} for row in rows]))
-    session.execute(
-        insert(Event),
-        [
+    ids = add_rows(session, Job, [{"created_at": now, **row} for row in rows])
+    insert_rows(
+        session,
+        Event,
+        (
             {"at": now, "event": row["status"], "job_id": job_id, "data": {}}
             for job_id, row in zip(ids, rows, strict=True)
-        ],
+        ),
     )
     return ids
 

@@ -38,6 +38,12 @@ class PromptRecord:
     notes: tuple[str, ...] = ()
     """What an import left out; not recorded."""
 
+    @property
+    def own_values(self) -> dict[str, Value]:
+        """Its parameters, the negative text among them."""
+        own = {} if self.negative_text is None else {"negative_prompt": self.negative_text}
+        return {**own, **self.parameters}
+
     def as_json(self) -> dict[str, Any]:
         """Fields by name, times in ISO 8601."""
         return {**asdict(self), "parameters": dict(self.parameters), "created_at": self.created_at.isoformat()}
@@ -61,12 +67,17 @@ def add(ledger: Ledger, drafts: Sequence[Draft], now: datetime) -> list[PromptRe
         InvalidInput: empty text, a parameter that is not allowed, or a name that is taken.
         NotFound: no such clip.
     """
-    checked = [_check(draft) for draft in drafts]
     with ledger.write() as session:
-        clip_ids = {row.name: row.id for row in session.execute(select(Clip.name, Clip.id))}
-        # A microsecond apart: the order of a file is the order of the night.
-        times = (now + timedelta(microseconds=number) for number in range(len(checked)))
-        return [_add_one(session, draft, clip_ids, at) for draft, at in zip(checked, times, strict=True)]
+        return record(session, drafts, now)
+
+
+def record(session: Session, drafts: Sequence[Draft], now: datetime) -> list[PromptRecord]:
+    """Like `add`, within a transaction of the caller."""
+    checked = [_check(draft) for draft in drafts]
+    clip_ids = {row.name: row.id for row in session.execute(select(Clip.name, Clip.id))}
+    # A microsecond apart: the order of a file is the order of the night.
+    times = (now + timedelta(microseconds=number) for number in range(len(checked)))
+    return [_add_one(session, draft, clip_ids, at) for draft, at in zip(checked, times, strict=True)]
 
 
 def _check(draft: Draft) -> Draft:
@@ -254,11 +265,18 @@ def _row(row: Row[Prompt, str]) -> tuple[Prompt, str]:
     return row[0], row[1]
 
 
+def resolve_all(session: Session, references: Sequence[str] | None) -> list[PromptRecord]:
+    """The prompts that are named; None stands for all, oldest first."""
+    if references is not None:
+        return [resolve(session, reference) for reference in references]
+    rows = session.execute(_select().order_by(Prompt.created_at, Prompt.id)).all()
+    return [_record(*_row(row)) for row in rows]
+
+
 def list_prompts(ledger: Ledger) -> list[PromptRecord]:
     """All prompts, oldest first."""
     with ledger.read() as session:
-        rows = session.execute(_select().order_by(Prompt.created_at, Prompt.id)).all()
-        return [_record(*_row(row)) for row in rows]
+        return resolve_all(session, None)
 
 
 def remove(ledger: Ledger, references: Sequence[str]) -> None:

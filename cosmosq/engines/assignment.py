@@ -2,15 +2,31 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from cosmosq.engines.parameter import Value, Values, nearest
 from cosmosq.engines.parameters import BY_NAME, HINTS, KIND_DEFAULTS, PARAMETERS
 from cosmosq.errors import InvalidInput
 from cosmosq.status import Kind
 
+in_one_spelling: Callable[[object], str] = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode
+"""JSON that is the same text for the same contents; one encoder, since making one takes longer than using it."""
+
 NEEDS_CONTROL = frozenset({"hdmap", "lidar"})
 """Hints whose control the engine cannot make from the input video."""
+
+_WEIGHTS = tuple((hint, f"{hint}.weight") for hint in HINTS)
+_DEFAULTS: dict[str, Value] = {parameter.name: parameter.default for parameter in PARAMETERS}
+
+_OF_HINT: dict[str, tuple[str, bool]] = {
+    "canny_threshold": ("edge", True),
+    "blur_strength": ("vis", True),
+    "seg.control_prompt": ("seg", True),
+    "seg.weight_prompt": ("seg", False),
+    **{f"{hint}.checkpoint": (hint, False) for hint in HINTS},
+}
+"""Parameters that act through one hint alone, and whether only where its control is made from the input."""
+_UNUSED_BY_DISTILLED = frozenset({"num_steps", "guidance", "sigma_max", "negative_prompt"})
 
 
 def check_all(given: Mapping[str, object]) -> dict[str, Value]:
@@ -27,7 +43,7 @@ def check_all(given: Mapping[str, object]) -> dict[str, Value]:
 
 def complete(kind: Kind, *layers: Values) -> dict[str, Value]:
     """Every parameter's value: defaults, then each layer over the ones before it."""
-    values: dict[str, Value] = {parameter.name: parameter.default for parameter in PARAMETERS}
+    values = dict(_DEFAULTS)
     for layer in (KIND_DEFAULTS[kind], *layers):
         values.update(layer)
     return values
@@ -35,7 +51,30 @@ def complete(kind: Kind, *layers: Values) -> dict[str, Value]:
 
 def hints_of(values: Values) -> tuple[str, ...]:
     """The hints with a weight above 0, in canonical order."""
-    return tuple(hint for hint in HINTS if float(values[f"{hint}.weight"]) > 0)
+    return tuple(hint for hint, weight in _WEIGHTS if float(values[weight]) > 0)
+
+
+def kind_of(given: Values) -> Kind:
+    """What a job with these values is, given or left at their defaults."""
+    return Kind.UPSCALE if float(given.get("upscale.weight", 0)) > 0 else Kind.TRANSFER
+
+
+def irrelevant(values: Values, roles: Collection[str]) -> set[str]:
+    """The parameters that cannot change the video, given the others.
+
+    Args:
+        values: every parameter's value.
+        roles: the roles that the job has a video for; a control that is there is not made.
+    """
+    hints = hints_of(values)
+    found = {name for name, (hint, is_made) in _OF_HINT.items() if hint not in hints or (is_made and hint in roles)}
+    return found | _UNUSED_BY_DISTILLED if values["use_distilled"] else found
+
+
+def relevant(values: Values, roles: Collection[str]) -> Values:
+    """The values, with the default in place of each that cannot change the video."""
+    idle = {name: _DEFAULTS[name] for name in irrelevant(values, roles) if values[name] != _DEFAULTS[name]}
+    return {**values, **idle} if idle else values
 
 
 def check_combination(values: Values, roles: Collection[str]) -> None:
@@ -82,8 +121,8 @@ def _check_without_input(values: Values, hints: tuple[str, ...], roles: Collecti
 def digest_of(values: Values) -> str:
     """Hex sha256 that two complete sets share only if every value is equal."""
     # Defaults are left out, so that a parameter added later does not change old digests.
-    told = {name: value for name, value in values.items() if value != BY_NAME[name].default}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    told = {name: value for name, value in values.items() if value != _DEFAULTS[name]}
+    return hashlib.sha256(in_one_spelling(told).encode()).hexdigest()
 
 
 def differences(values: Values) -> dict[str, Value]:

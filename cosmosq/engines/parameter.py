@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from cosmosq.errors import InvalidInput
 
@@ -29,7 +30,7 @@ class Parameter:
     json: bool = False
     """The text is a JSON list."""
 
-    @property
+    @cached_property
     def column(self) -> str:
         """Name of its column in `parameter_sets` and in CSV files."""
         return self.name.replace(".", "_")

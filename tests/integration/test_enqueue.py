@@ -69,6 +69,29 @@ def test_the_prompts_own_parameters_hold_where_none_is_given(desk: Desk) -> None
     assert job["changed"] == {"negative_prompt": "blur", "guidance": 8.0, "seed": 5, "edge.weight": 0.2}
 
 
+@pytest.mark.parametrize(
+    "idle",
+    [
+        {"blur_strength": "high"},
+        {"seg.control_prompt": "a cup"},
+        {"depth.checkpoint": "other.pt"},
+        {"canny_threshold": "high", "edge_weight": 0, "seg_weight": 1},
+        {"use_distilled": True, "num_steps": 7, "guidance": 9},
+    ],
+    ids=str,
+)
+def test_a_parameter_that_cannot_act_makes_no_other_job(desk: Desk, idle: dict[str, Any]) -> None:
+    acting = {name: value for name, value in idle.items() if name in ("edge_weight", "seg_weight", "use_distilled")}
+    first = desk.one(**acting)
+    again = desk.one(**idle)
+    assert (again.id, again.new) == (first.id, False)
+
+
+def test_a_parameter_that_acts_makes_another_job(desk: Desk) -> None:
+    assert desk.one().id != desk.one(canny_threshold="high").id
+    assert desk.one(vis_weight=1).id != desk.one(vis_weight=1, blur_strength="high").id
+
+
 def test_the_parameters_are_stored_in_typed_columns_once_a_set(desk: Desk) -> None:
     other = desk.add("another", parameters={"edge.weight": 1})
     ids = [desk.one(name, seed=2**32 - 1).id for name in ("kitchen", other)]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,8 @@ from cosmosq.engines.assignment import (
     digest_of,
     from_columns,
     hints_of,
+    irrelevant,
+    relevant,
     to_columns,
 )
 from cosmosq.engines.parameter import Parameter, Value
@@ -126,3 +129,20 @@ def test_a_combination_that_the_engine_takes_is_allowed(given_values: dict[str, 
 @given(names=st.lists(st.sampled_from(list(BY_NAME)), unique=True))
 def test_every_given_value_is_checked(names: list[str]) -> None:
     assert check_all({name: BY_NAME[name].default for name in names}) == {n: BY_NAME[n].default for n in names}
+
+
+def test_what_cannot_act_depends_on_hints_and_on_the_clips_controls() -> None:
+    edge = complete(Kind.TRANSFER, {"edge.weight": 1})
+    assert "canny_threshold" not in irrelevant(edge, {"input"})
+    assert "canny_threshold" in irrelevant(edge, {"input", "edge"})
+    assert {"blur_strength", "seg.weight_prompt", "vis.checkpoint"} <= irrelevant(edge, {"input"})
+    assert "edge.checkpoint" not in irrelevant(edge, {"input", "edge"})
+    assert {"num_steps", "negative_prompt"} <= irrelevant({**edge, "use_distilled": True}, {"input"})
+
+
+@given(some_values())
+def test_values_without_what_cannot_act_have_nothing_more_to_lose(values: dict[str, Any]) -> None:
+    whole = complete(Kind.TRANSFER, values)
+    once = relevant(whole, {"input"})
+    assert relevant(once, {"input"}) == once
+    assert hints_of(once) == hints_of(whole)
