@@ -34,7 +34,7 @@ types: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 layers: $(VENV)/.installed-dev
-	$(BIN)/lint-imports --config setup.cfg
+	$(BIN)/lint-imports
 
 coverage: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --cov --cov-report=term

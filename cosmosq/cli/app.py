@@ -1,5 +1,6 @@
 """What every command is handed: the workspace, its settings and its ledger, opened when first asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,15 @@ class App:
         from cosmosq.db import open_ledger
 
         return open_ledger(self.workspace.ledger_path)
+
+    def ring(self, job_ids: Sequence[int]) -> None:
+        """Wake the worker for jobs that the ledger holds already."""
+        from cosmosq.queue import Queue
+
+        if job_ids:
+            queue = Queue(self.workspace.queue_path)
+            queue.ring(job_ids)
+            queue.close()
 
     def close(self) -> None:
         """Close what was opened."""

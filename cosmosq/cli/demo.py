@@ -199,7 +199,7 @@ def _sessions(session: Any) -> list[dict[str, Any]]:
     )
     return [
         {"id": identity, "hints": json.loads(key)["hints"], "load_s": load_s, "attempts": attempts}
-        for identity, key, load_s, attempts in session.execute(statement).tuples()
+        for identity, key, load_s, attempts in session.execute(statement)
     ]
 
 

@@ -56,11 +56,20 @@ def _jsonable(value: object) -> str:
 
 def emit_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on stdout."""
+    emit_raw(_table(headers, rows))
+
+
+def say_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table among the words on stderr."""
+    click.echo(_table(headers, rows), nl=False, err=True)
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     # Only tables need it, and it costs as much as click to import.
     from tabulate import tabulate
 
     cells = [["" if cell is None else _cell(cell) for cell in row] for row in rows]
-    emit_raw(tabulate(cells, headers=headers, tablefmt="simple", disable_numparse=True) + "\n")
+    return tabulate(cells, headers=headers, tablefmt="simple", disable_numparse=True) + "\n"
 
 
 class Styled(str):

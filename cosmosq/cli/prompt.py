@@ -8,8 +8,9 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.reading import read_text
 from cosmosq.cli.selection import parse_pairs, show_pairs
-from cosmosq.errors import InvalidInput, NotFound
+from cosmosq.errors import InvalidInput
 
 
 @click.group()
@@ -64,25 +65,13 @@ def add(
 
 
 def _text(text: str) -> str:
-    return _read(text[1:]) if text.startswith("@") else text
-
-
-def _read(name: str) -> str:
-    try:
-        # As bytes: reading text would turn every CR LF into LF.
-        with click.open_file(name, "rb") as stream:
-            content: str = stream.read().decode()
-    except FileNotFoundError as error:
-        raise NotFound(f"no such file: {name}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"{name} cannot be read as UTF-8 text: {error}") from error
-    return content.removesuffix("\n").removesuffix("\r") if content.endswith("\n") else content
+    return read_text(text[1:]) if text.startswith("@") else text
 
 
 def _rows(source: str) -> list[dict[str, object]]:
     """One dict a prompt; lines that begin with `{` are JSON."""
     rows: list[dict[str, object]] = []
-    for number, line in enumerate(_read(source).split("\n"), start=1):
+    for number, line in enumerate(read_text(source).split("\n"), start=1):
         if not line.strip():
             continue
         rows.append(_json_row(source, number, line) if line.lstrip().startswith("{") else {"text": line.strip("\r")})

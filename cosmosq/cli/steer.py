@@ -55,7 +55,7 @@ def retry(app: App, ids: list[int]) -> str:
     from cosmosq import jobs
 
     queued = jobs.retry(app.ledger, ids, _now())
-    _ring(app, queued)
+    app.ring(queued)
     return f"{len(queued)} queued again"
 
 
@@ -71,7 +71,7 @@ def release(app: App, ids: list[int]) -> str:
     from cosmosq import jobs
 
     released = jobs.release(app.ledger, ids, _now())
-    _ring(app, released)
+    app.ring(released)
     return f"{len(released)} released"
 
 
@@ -90,11 +90,3 @@ def _now() -> Any:
     from cosmosq.session.site import utc_now
 
     return utc_now()
-
-
-def _ring(app: App, ids: Sequence[int]) -> None:
-    from cosmosq.queue import Queue
-
-    queue = Queue(app.workspace.queue_path)
-    queue.ring(ids)
-    queue.close()
