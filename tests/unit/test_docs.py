@@ -109,7 +109,7 @@ def test_the_readme_gives_a_reason_for_every_dependency_and_no_other() -> None:
     wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["dev"]
     required = {re.split(r"[ <>=]", line)[0] for line in wanted.split("\n") if line}
     _, _, tables = text_of("README.md").partition("## Dependencies")
-    reasons = dict(re.findall(r"^\| ([a-z0-9-]+) \| (.+) \|$", tables, re.MULTILINE))
+    reasons = dict(re.findall(r"^\| ([a-z0-9.-]+) \| (.+) \|$", tables, re.MULTILINE))
     reasons.pop("package")
     reasons.pop("---")
     assert set(reasons) == required

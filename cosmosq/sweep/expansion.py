@@ -1,0 +1,181 @@
+"""From a definition to its trials: drawn, constrained, each once."""
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cosmosq.engines.assignment import check_combination, complete, irrelevant, kind_of
+from cosmosq.engines.parameter import Value, Values
+from cosmosq.errors import InvalidInput
+from cosmosq.sweep import strategies
+from cosmosq.sweep.axes import axes_of, cells_of
+from cosmosq.sweep.definition import BESIDE, CONTROLS, Definition, Simplex, in_type
+from cosmosq.sweep.distribution import DIGITS
+from cosmosq.sweep.strategies import SEED_OFFSET, Assignment
+from cosmosq.sweep.varying import SWEPT_HINTS
+
+DEFAULT_WEIGHT = 0.5
+"""Of a hint that a combination names and nothing else gives a weight."""
+_PATIENCE = 2_000
+"""So many draws in a row without a new trial, and there are taken to be no more."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """What trials are laid over: a prompt's own values, and the roles of its clip's videos."""
+
+    own: Values
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One drawn assignment."""
+
+    assignment: Mapping[str, Any]
+    """What varies, as far as it can change the video: parameters, and what `definition.BESIDE` lists."""
+    values: Values
+    """Every parameter's value."""
+
+
+@dataclass(kw_only=True)
+class Expansion:
+    """The trials for one base."""
+
+    trials: list[Trial] = field(default_factory=list)
+    impossible: int = 0
+    """Assignments that the engine would refuse; they were left out."""
+    reason: str | None = None
+    """Why the first of them was."""
+
+
+def expand(definition: Definition, base_of: Callable[[Assignment], Base], *, wanted: int | None) -> Expansion:
+    """Draw the trials.
+
+    Args:
+        base_of: what a trial is laid over; it may depend on the prompt and clip that were drawn.
+        wanted: how many assignments to draw, without repetitions for other seeds; None for all. More of them begin
+            with the same ones.
+
+    Raises:
+        InvalidInput: there is none, or there are fewer than wanted.
+    """
+    found = Expansion()
+    seen: set[tuple[Any, ...]] = set()
+    drawn = misses = 0
+    patience = math.inf if strategies.has_end(definition.method) else _PATIENCE
+    for assignment in _assignments(definition):
+        if drawn == wanted or misses > patience:
+            break
+        new = [
+            trial
+            for each in _repeated(definition, assignment)
+            if (trial := _trial(definition, each, base_of, found, seen))
+        ]
+        found.trials += new
+        drawn, misses = (drawn + 1, 0) if new else (drawn, misses + 1)
+    if not found.trials:
+        why = f"the engine refuses them all: {found.reason}" if found.reason else "every one is excluded"
+        raise InvalidInput(f"there is no trial: {why}")
+    if wanted is not None and drawn < wanted:
+        raise InvalidInput(f"there are only {drawn} different trials, not {wanted}: lower run_cap (-n) to {drawn}")
+    return found
+
+
+def _assignments(definition: Definition) -> Iterator[dict[str, Any]]:
+    """Without end for most methods."""
+    if definition.method == strategies.GIVEN:
+        yield from map(dict, definition.trials)
+        return
+    axes = axes_of(definition)
+    count = definition.run_cap or cells_of(definition) or 0
+    draw = strategies.get(definition.method)
+    groups = {",".join(group): group for group in definition.zips}
+    for drawn in draw(axes, count, random.Random(definition.sweep_seed)):
+        assignment: dict[str, Any] = {}
+        for name, value in drawn.items():
+            assignment.update(zip(groups[name], value, strict=True) if name in groups else [(name, value)])
+        yield assignment
+
+
+def _repeated(definition: Definition, assignment: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    if definition.repeat == 1:
+        return (assignment,)
+    return ({**assignment, SEED_OFFSET: offset} for offset in range(definition.repeat))
+
+
+def _trial(
+    definition: Definition,
+    assignment: dict[str, Any],
+    base_of: Callable[[Assignment], Base],
+    found: Expansion,
+    seen: set[tuple[Any, ...]],
+) -> Trial | None:
+    """The trial of an assignment; None if it is excluded, impossible, or there already."""
+    base = base_of(assignment)
+    assigned = _resolved(definition, base, assignment)
+    values = _complete(definition, base, {n: v for n, v in assigned.items() if n not in BESIDE})
+    for name in irrelevant(values, base.roles) & assigned.keys():
+        del assigned[name]
+    values = _complete(definition, base, {n: v for n, v in assigned.items() if n not in BESIDE})
+    told = {**values, **assigned}
+    key = (*(assigned.get(name) for name in BESIDE if name != CONTROLS), *values.values())
+    if key in seen or any(_is_excluded(each, told) for each in definition.excludes):
+        return None
+    try:
+        check_combination(values, base.roles)
+    except InvalidInput as error:
+        found.impossible += 1
+        found.reason = found.reason or str(error)
+        return None
+    seen.add(key)
+    return Trial(assignment=assigned, values=values)
+
+
+def _is_excluded(conditions: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+    return all(name in told and condition.holds(told[name]) for name, condition in conditions.items())
+
+
+def _complete(definition: Definition, base: Base, assigned: Values) -> dict[str, Value]:
+    given = {**base.own, **definition.fixed, **assigned}
+    return complete(kind_of(given), given)
+
+
+def _resolved(definition: Definition, base: Base, assignment: dict[str, Any]) -> dict[str, Any]:
+    """The assignment in the parameters' types, with seeds, weights of the chosen hints, and sums."""
+    assigned = {name: in_type(name, value) for name, value in assignment.items() if name != SEED_OFFSET}
+    given = {**base.own, **definition.fixed}
+    if SEED_OFFSET in assignment:
+        first = given.get("seed", complete(kind_of(given))["seed"])
+        assigned["seed"] = in_type("seed", int(first) + assignment[SEED_OFFSET])
+    if CONTROLS in assigned:
+        _choose_hints(assigned, given)
+    for simplex in definition.simplexes:
+        _scale(simplex, assigned, given)
+    return assigned
+
+
+def _choose_hints(assigned: dict[str, Any], given: Values) -> None:
+    for hint in SWEPT_HINTS:
+        name = f"{hint}.weight"
+        if hint not in assigned[CONTROLS]:
+            assigned.pop(name, None)
+            if given.get(name):
+                assigned[name] = 0.0
+        elif name not in assigned and not given.get(name):
+            assigned[name] = DEFAULT_WEIGHT
+
+
+def _scale(simplex: Simplex, assigned: dict[str, Any], given: Values) -> None:
+    """Scale to the sum in decimals; the largest weight takes what rounding leaves."""
+    weights = {name: float(assigned.get(name, given.get(name, 0.0))) for name in simplex.weights}
+    used = {name: weight for name, weight in weights.items() if weight > 0}
+    if not used:
+        return
+    total = sum(used.values())
+    scaled = {name: round(weight * simplex.sum / total, DIGITS) for name, weight in used.items()}
+    largest = max(scaled, key=lambda name: scaled[name])
+    scaled[largest] = round(simplex.sum - sum(w for name, w in scaled.items() if name != largest), DIGITS)
+    assigned.update(scaled)
