@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0001"
+REVISION = "0002"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -185,6 +185,46 @@ class Dependency(Base):
     __tablename__ = "dependencies"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     depends_on_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, index=True)
+
+
+class Sweep(Base):
+    """A randomised or gridded set of jobs."""
+
+    __tablename__ = "sweeps"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    method: Mapped[str] = mapped_column(String(60))
+    sweep_seed: Mapped[int] = mapped_column(BigInteger)
+    drawn: Mapped[int | None]
+    """Trials that have been asked for so far, also by `extend`; null for all there are."""
+    host: Mapped[str] = mapped_column(String(60))
+    text: Mapped[str] = mapped_column(Text)
+    """The file as it was, or the document that the command line stood for."""
+    definition: Mapped[dict[str, Any]]
+    """The same with everything expanded, as the drawing reads it."""
+    created_at: Mapped[datetime]
+    changed_at: Mapped[datetime]
+
+
+class Trial(Base):
+    """One drawn assignment of a sweep."""
+
+    __tablename__ = "trials"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sweep_id: Mapped[int] = mapped_column(ForeignKey("sweeps.id"))
+    number: Mapped[int]
+    """Counts from 1 within the sweep, in the order of drawing."""
+    assignment: Mapped[str] = mapped_column(Text)
+    """What varies, as JSON with sorted keys."""
+    __table_args__ = (UniqueConstraint("sweep_id", "number"), UniqueConstraint("sweep_id", "assignment"))
+
+
+class TrialJob(Base):
+    """A job that shows what a trial makes, one for each prompt; a job may belong to several sweeps."""
+
+    __tablename__ = "trial_jobs"
+    trial_id: Mapped[int] = mapped_column(ForeignKey("trials.id"), primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, index=True)
 
 
 class EngineSession(Base):

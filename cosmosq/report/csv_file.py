@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -39,19 +39,19 @@ class _Line:
         return text
 
 
-def lines(rows: Iterable[Row]) -> Iterator[str]:
-    """The header and one record a job, each with its CRLF; line breaks in a prompt stay, within quotes."""
+def lines(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> Iterator[str]:
+    """The header and one record a row, each with its CRLF; line breaks in a prompt stay, within quotes."""
     writer = csv.writer(_Line())
-    yield writer.writerow(COLUMNS)
+    yield writer.writerow(columns)
     for row in rows:
-        yield writer.writerow([cell(row[name]) for name in COLUMNS])
+        yield writer.writerow([cell(row[name]) for name in columns])
 
 
-def save(path: Path, rows: Iterable[Row]) -> None:
+def save(path: Path, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:
     """Write the CSV to a file, whole or not at all.
 
     Raises:
         StorageFailed: the file cannot be written.
     """
     with whole_text(path) as stream:
-        stream.writelines(lines(rows))
+        stream.writelines(lines(rows, columns))

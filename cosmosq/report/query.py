@@ -4,10 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
-from cosmosq.models import Artifact, Attempt, EngineSession, Event, Job, JobLabel, Prompt
+from cosmosq.models import (
+    Artifact,
+    Attempt,
+    EngineSession,
+    Event,
+    Job,
+    JobLabel,
+    Prompt,
+    Sweep,
+    Trial,
+    TrialJob,
+)
 from cosmosq.status import Status
 
 
@@ -20,6 +31,7 @@ class Filter:
     prompt_id: str | None = None
     host: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    sweep: str | None = None
 
     @property
     def condition(self) -> ColumnElement[bool]:
@@ -36,7 +48,18 @@ class Filter:
         for key, value in self.labels.items():
             labelled = select(JobLabel.job_id).where(JobLabel.key == key, JobLabel.value == value)
             parts.append(Job.id.in_(labelled))
+        if self.sweep is not None:
+            parts.append(Job.id.in_(_jobs_of(self.sweep)))
         return and_(*parts)
+
+
+def _jobs_of(sweep: str) -> Select[int]:
+    return (
+        select(TrialJob.job_id)
+        .join(Trial, Trial.id == TrialJob.trial_id)
+        .join(Sweep, Sweep.id == Trial.sweep_id)
+        .where(Sweep.name == sweep)
+    )
 
 
 JOB_FIELDS = (

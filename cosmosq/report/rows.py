@@ -8,7 +8,19 @@ from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from cosmosq.engines.parameters import PARAMETERS
-from cosmosq.models import Artifact, Attempt, Clip, EngineSession, Job, JobLabel, ParameterSet, Prompt
+from cosmosq.models import (
+    Artifact,
+    Attempt,
+    Clip,
+    EngineSession,
+    Job,
+    JobLabel,
+    ParameterSet,
+    Prompt,
+    Sweep,
+    Trial,
+    TrialJob,
+)
 from cosmosq.report.query import Filter
 from cosmosq.status import Phase, Status
 
@@ -40,6 +52,19 @@ def _labels() -> ColumnElement[str | None]:
     return select(func.aggregate_strings(ordered.c.pair, "; ")).scalar_subquery()
 
 
+def _first_of_sweep(value: Any) -> ColumnElement[Any]:
+    return (
+        select(value)
+        .join_from(TrialJob, Trial, Trial.id == TrialJob.trial_id)
+        .join(Sweep, Sweep.id == Trial.sweep_id)
+        .where(TrialJob.job_id == Job.id)
+        .order_by(Sweep.id)
+        .limit(1)
+        .correlate(Job)
+        .scalar_subquery()
+    )
+
+
 def _column(name: str, value: Any, meaning: str) -> Column:
     return Column(name=name, value=value, meaning=meaning)
 
@@ -62,6 +87,8 @@ TABLE: tuple[Column, ...] = (
     _column("simulated", Attempt.simulated, "Whether the newest attempt was simulated; empty before the first."),
     _column("priority", Job.priority, "Higher goes first."),
     _column("labels", _labels(), "The labels by key: `night=1; try=b`."),
+    _column("sweep", _first_of_sweep(Sweep.name), "The sweep that queued it, or the first that it became part of."),
+    _column("trial", _first_of_sweep(Trial.number), "Number of its trial in that sweep."),
     _column("attempts", Job.attempt, "Number of attempts so far."),
     *(_column(p.column, getattr(ParameterSet, p.column), p.meaning) for p in PARAMETERS),
     *_PHASES,

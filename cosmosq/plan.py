@@ -1,0 +1,259 @@
+"""What a sweep would queue: its trials drawn for its prompts, and which of the jobs are there. Nothing is written."""
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cosmosq import enqueue, prompts
+from cosmosq.config import HostConfig
+from cosmosq.db import Ledger
+from cosmosq.engines.assignment import in_one_spelling
+from cosmosq.engines.engine import session_key
+from cosmosq.enqueue import Wish
+from cosmosq.errors import InvalidInput, NotFound
+from cosmosq.prompts import Draft, PromptRecord
+from cosmosq.sweep.arrangement import arrange, loads
+from cosmosq.sweep.axes import cells_of
+from cosmosq.sweep.definition import CLIP, PROMPT, Definition
+from cosmosq.sweep.document import document_of
+from cosmosq.sweep.expansion import Base, Expansion, expand
+from cosmosq.sweep.expansion import Trial as DrawnTrial
+from cosmosq.sweep.strategies import Assignment
+
+MOST_JOBS = 100_000
+"""More than that in one sweep must be wanted expressly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedJob:
+    """One job of a sweep: a trial with one prompt."""
+
+    wish: Wish
+    assignment: str
+    """The trial's, as JSON with sorted keys."""
+    digest: str
+    """Of the job."""
+    model: str
+    """What must be loaded for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a sweep would queue, and in which order."""
+
+    definition: Definition
+    """With the prompts' ids."""
+    name: str
+    drawn: int | None
+    """Trials that were asked for; None for all."""
+    jobs: tuple[PlannedJob, ...]
+    """In the order of the queue; the same job comes once."""
+    trials: Mapping[str, Mapping[str, Any]]
+    """The assignments by the JSON of each, in the order of drawing."""
+    known: Mapping[str, tuple[int, str]]
+    """By digest: id and status of the jobs that are there already."""
+    drafts: tuple[Draft, ...]
+    """Prompts with another clip, which have no record yet."""
+    impossible: int
+    """Combinations that were left out because the engine would refuse them."""
+    reason: str | None
+    """Why the first of them was."""
+
+    @property
+    def new(self) -> list[PlannedJob]:
+        """The jobs that are not there already."""
+        return [job for job in self.jobs if job.digest not in self.known]
+
+    @property
+    def loads(self) -> int:
+        """How often the model is loaded for the jobs that are new."""
+        return loads(self.new, lambda job: job.model)
+
+
+def plan(
+    ledger: Ledger,
+    host: HostConfig,
+    definition: Definition,
+    *,
+    drawn: int | None = None,
+    without: frozenset[str] = frozenset(),
+    again: bool = False,
+    most: int | None = MOST_JOBS,
+) -> Plan:
+    """Draw a sweep's trials for its prompts and see which of the jobs are there; nothing is written.
+
+    Args:
+        drawn: how many trials; None for as many as the definition says.
+        without: assignments that are left out because they were recorded before.
+        again: jobs that are there already count as new.
+        most: how many jobs there may be; None for any number.
+
+    Raises:
+        NotFound: no such prompt or clip.
+        InvalidInput: no prompt, no trial, fewer trials than wanted, or too many jobs.
+    """
+    with ledger.read() as session:
+        named = _prompts(session, definition)
+        _refuse_flood(definition, len(named), most)
+        told = replace(definition, prompts=tuple(record.id for record in named))
+        desk = _Desk(session, named, host)
+        wanted = drawn if drawn is not None else definition.run_cap
+        expansions = desk.expand(definition, wanted)
+        found = desk.jobs(expansions, without)
+        if most is not None and len(found) > most:
+            raise _flood(len(found), most)
+        ordered = arrange(
+            found,
+            definition.order,
+            model=lambda job: job.model,
+            share=lambda job: job.wish.prompt_id,
+            generator=random.Random(definition.sweep_seed),
+        )
+        known = {} if again else enqueue.known(session, [job.digest for job in ordered])
+        drafts = desk.new_prompts(session)
+    return Plan(
+        definition=told,
+        name=name_of(definition),
+        drawn=wanted,
+        jobs=tuple(ordered),
+        trials=desk.trials,
+        known=known,
+        drafts=drafts,
+        impossible=max(each.impossible for each in expansions),
+        reason=next((each.reason for each in expansions if each.reason), None),
+    )
+
+
+def _prompts(session: Session, definition: Definition) -> list[PromptRecord]:
+    """Those that every trial is made with; none if the trials say themselves."""
+    if _names_prompt(definition):
+        return []
+    records = prompts.resolve_all(session, definition.prompts)
+    if not records:
+        raise InvalidInput("which prompts? name them on the command line or below prompts in the file, or give all")
+    return list({record.id: record for record in records}.values())
+
+
+def _names_prompt(definition: Definition) -> bool:
+    return PROMPT in definition.parameters or any(PROMPT in trial for trial in definition.trials)
+
+
+def _refuse_flood(definition: Definition, prompt_count: int, most: int | None) -> None:
+    """Before drawing begins: a grid of a few lists may have more cells than there is memory."""
+    trials = definition.run_cap if definition.run_cap is not None else cells_of(definition)
+    if most is not None and trials is not None and (count := trials * definition.repeat * max(prompt_count, 1)) > most:
+        raise _flood(count, most)
+
+
+def _flood(count: int, most: int) -> InvalidInput:
+    return InvalidInput(f"{count:,} jobs are more than {most:,}: give --yes if you mean it, or a smaller run_cap (-n)")
+
+
+class _Desk:
+    """The prompts and clips of one plan, each looked up once."""
+
+    def __init__(self, session: Session, named: Sequence[PromptRecord], host: HostConfig) -> None:
+        self._session, self._named, self._host = session, named, host
+        self.trials: dict[str, Mapping[str, Any]] = {}
+        self._records: dict[str, PromptRecord] = {}
+        self._inputs: dict[str, dict[str, tuple[str, str]]] = {}
+        self._bases: dict[tuple[str, str], Base] = {}
+        self._drafts: dict[str, Draft] = {}
+
+    def expand(self, definition: Definition, wanted: int | None) -> list[Expansion]:
+        """The trials of each prompt; those with the same base have the same trials."""
+        if not self._named:
+            return [expand(definition, lambda drawn: self._base(None, drawn), wanted=wanted)]
+        varies_clip = CLIP in definition.parameters or any(CLIP in trial for trial in definition.trials)
+        found: dict[tuple[Any, ...], Expansion] = {}
+        expansions = []
+        for record in self._named:
+            key: tuple[Any, ...] = (record.id,)
+            if not varies_clip:
+                base = self._base(record, {})
+                key = (tuple(sorted(base.own.items())), base.roles)
+            if key not in found:
+                found[key] = expand(definition, self._base_of(record), wanted=wanted)
+            expansions.append(found[key])
+        return expansions
+
+    def _base_of(self, record: PromptRecord) -> Callable[[Assignment], Base]:
+        return lambda drawn: self._base(record, drawn)
+
+    def jobs(self, expansions: Sequence[Expansion], without: frozenset[str]) -> list[PlannedJob]:
+        """A trial with every prompt, then the next trial; the same job once."""
+        records: Sequence[PromptRecord | None] = self._named or [None]
+        numbered = [
+            (number, trial, record)
+            for each, record in zip(expansions, records, strict=True)
+            for number, trial in enumerate(each.trials)
+        ]
+        found: dict[str, PlannedJob] = {}
+        for _, trial, record in sorted(numbered, key=lambda item: item[0]):
+            assignment = in_one_spelling(trial.assignment)
+            if assignment not in without:
+                job = self._job(record, trial, assignment)
+                if found.setdefault(job.digest, job) is job:
+                    self.trials.setdefault(assignment, trial.assignment)
+        return list(found.values())
+
+    def _job(self, record: PromptRecord | None, trial: DrawnTrial, assignment: str) -> PlannedJob:
+        inputs = self._clip(self._record(record, trial.assignment), trial.assignment)
+        wish = enqueue.wish_of(self._prompt_id(record, trial.assignment), trial.values, inputs)
+        engine = self._host.engine
+        model = json.dumps(session_key(engine, wish.values))
+        return PlannedJob(wish=wish, assignment=assignment, digest=wish.digest(engine), model=model)
+
+    def new_prompts(self, session: Session) -> tuple[Draft, ...]:
+        """Those with another clip that have no record."""
+        there = {record.id for record in prompts.resolve_all(session, None)} if self._drafts else set()
+        return tuple(draft for prompt_id, draft in self._drafts.items() if prompt_id not in there)
+
+    def _record(self, record: PromptRecord | None, drawn: Assignment) -> PromptRecord:
+        if record is not None:
+            return record
+        reference = drawn[PROMPT]
+        if reference not in self._records:
+            self._records[reference] = prompts.resolve(self._session, reference)
+        return self._records[reference]
+
+    def _base(self, record: PromptRecord | None, drawn: Assignment) -> Base:
+        if record is None and PROMPT not in drawn:
+            raise InvalidInput("a trial names no prompt, others do: name one in each, or in none")
+        found = self._record(record, drawn)
+        key = (found.id, drawn.get(CLIP, found.clip))
+        if key not in self._bases:
+            self._bases[key] = Base(own=found.own_values, roles=frozenset(self._clip(found, drawn)))
+        return self._bases[key]
+
+    def _clip(self, record: PromptRecord, drawn: Assignment) -> dict[str, tuple[str, str]]:
+        name = drawn.get(CLIP, record.clip)
+        if name not in self._inputs:
+            self._inputs[name] = enqueue.inputs_of(self._session, name)
+            if not self._inputs[name]:
+                raise NotFound(f"{name} is no clip: `cosmosq clip list` shows them")
+        return self._inputs[name]
+
+    def _prompt_id(self, record: PromptRecord | None, drawn: Assignment) -> str:
+        """The prompt's, or that of the same prompt with another clip."""
+        found = self._record(record, drawn)
+        clip = drawn.get(CLIP, found.clip)
+        if clip == found.clip:
+            return found.id
+        draft = Draft(text=found.text, clip=clip, negative_text=found.negative_text, parameters=found.parameters)
+        prompt_id = prompts.content_id(draft)
+        self._drafts.setdefault(prompt_id, draft)
+        return prompt_id
+
+
+def name_of(definition: Definition) -> str:
+    """The definition's own name, or one that the same contents always have, however many trials are wanted."""
+    if definition.name is not None:
+        return definition.name
+    told = {**document_of(definition), "run_cap": None, "prompts": None}
+    return f"sweep-{hashlib.sha256(in_one_spelling(told).encode()).hexdigest()[:8]}"
