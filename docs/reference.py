@@ -9,19 +9,22 @@ import difflib
 import inspect
 import sys
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import click
+from reference_sweeps import LIST_JSON, PREVIEW_JSON, sweeps
+from reference_sweeps import SHOW_JSON as SWEEP_JSON
+from reference_tables import anchor, names, table
 
 from cosmosq import checks, clips, config, enqueue, errors, models, prompts, status
 from cosmosq.cli import cli, guard
 from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
-from cosmosq.report import query, rows, totals
+from cosmosq.report import forecast, query, rows, totals
 from cosmosq.session import attempt, census, container
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,6 +122,7 @@ def reference() -> str:
         ("Exit codes", exit_codes),
         ("cosmosq.toml", config_keys),
         ("Parameters", parameters),
+        ("Sweeps", sweeps),
         ("Statuses", statuses),
         ("Phases", phases),
         ("Errors of jobs", job_errors),
@@ -129,18 +133,6 @@ def reference() -> str:
     )
     contents = "".join(f"- [{title}](#{anchor(title)})\n" for title, _ in sections)
     return "\n".join([INTRODUCTION, contents, *(f"## {title}\n\n{make()}" for title, make in sections)])
-
-
-def anchor(title: str) -> str:
-    """The id that GitHub gives a heading."""
-    return "".join(c for c in title.lower().replace(" ", "-") if c.isalnum() or c in "-_")
-
-
-def table(headers: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    """A Markdown table."""
-    cells = [[str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
-    rule = ["---"] * len(headers)
-    return "".join(f"| {' | '.join(line)} |\n" for line in [list(headers), rule, *cells])
 
 
 # Commands
@@ -333,6 +325,11 @@ def json_fields() -> str:
         ("`status`, `run`, `wait`, `cancel`, `retry`, …", "array", names(STATUS_JSON) + "; `run` also `output_path`"),
         ("`show`", "object", names(SHOW_JSON)),
         ("`enqueue`", "array", names(field.name for field in fields(enqueue.Enqueued))),
+        ("`sweep preview`, `enqueue --dry-run`", "object", names(PREVIEW_JSON)),
+        ("… its `forecast`", "object", names([*(f.name for f in fields(forecast.Forecast)), "gpu_h"])),
+        ("`sweep list`", "array", names(LIST_JSON)),
+        ("`sweep show`", "object", names(SWEEP_JSON)),
+        ("`sweep extend`; `sweep cancel`, `retry`", "array", "as `enqueue`; as `status`"),
         (
             "`prompt add`, `show`; `list`, `import`",
             "object; array",
@@ -353,10 +350,6 @@ def json_fields() -> str:
     )
     heading = "Field names are those of the ledger, times ISO 8601 in UTC. Fields may be added, but none is renamed.\n"
     return f"{heading}\n{table(('command', 'prints', 'fields'), lines)}"
-
-
-def names(words: Iterable[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
 
 
 def tables() -> str:

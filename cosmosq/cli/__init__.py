@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "prompt": ("prompt", "Record prompts, or import controlnet specs."),
     "parameters": ("parameters", "List the engine's parameters."),
     "enqueue": ("enqueue", "Queue jobs."),
+    "sweep": ("sweep", "Look at sweeps, and go on with them."),
     "host": ("host", "Look after the machines that work."),
     "worker": ("worker", "Work on queued jobs until stopped."),
     "run": ("run", "Enqueue, work and follow in the foreground."),

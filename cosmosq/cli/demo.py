@@ -13,7 +13,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
-from cosmosq.cli.enqueue import place
+from cosmosq.cli.enqueue import Placement, place
 from cosmosq.cli.init import create
 from cosmosq.cli.selection import show_pairs
 from cosmosq.cli.worker import work
@@ -165,9 +165,9 @@ def _enqueue(app: App) -> None:
     placed = []
     for prompt, varies, parameters in WISHES:
         wishes = library.wishes_for(app.ledger, [prompt], parameters)
-        placed += place(app, wishes, host=None, labels=[f"varies={varies}"])
+        placed += place(app, wishes, Placement(labels=[f"varies={varies}"]))
     larger = library.upscales_for(app.ledger, [placed[0].id], {})
-    placed += place(app, larger, host=None, labels=["varies=size"])
+    placed += place(app, larger, Placement(labels=["varies=size"]))
     output.say(f"{len(placed)} jobs queued, one of which the guardrail will block")
 
 

@@ -1,20 +1,41 @@
 """`cosmosq enqueue`."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
 from cosmosq.cli.selection import named_jobs, parse_labels, parse_pairs
+from cosmosq.cli.sweep_input import Asked, Read, read_sweep, sweep_options
 from cosmosq.errors import InvalidInput
 
 if TYPE_CHECKING:
     from cosmosq.enqueue import Enqueued, Wish
+    from cosmosq.plan import Plan
 
 PRIORITY = click.IntRange(-1_000_000, 1_000_000)
 _SHOWN = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """How jobs are put into the queue."""
+
+    host: str | None = None
+    priority: int = 0
+    labels: Sequence[str] = ()
+    """`K=V` each."""
+    again: bool = False
+    held: bool = False
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the library is told beside host and time."""
+        labels: Mapping[str, str] = parse_labels(self.labels)
+        return {"priority": self.priority, "labels": labels, "again": self.again, "held": self.held}
 
 
 @click.command()
@@ -22,13 +43,14 @@ _SHOWN = 20
 @click.option("--all", "everything", is_flag=True, help="Every prompt.")
 @click.option("--upscale", is_flag=True, help="The arguments are jobs whose results are upscaled.")
 @click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of these jobs.")
-@click.option(
-    "--priority", type=click.IntRange(-1_000_000, 1_000_000), default=0, show_default=True, help="Higher goes first."
-)
+@sweep_options()
+@click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Higher goes first.")
 @click.option("--host", metavar="HOST", help="The host; by default the workspace's default_host.")
 @click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
 @click.option("--again", is_flag=True, help="Also what was enqueued before.")
 @click.option("--hold", is_flag=True, help="Keep them back until `cosmosq release`.")
+@click.option("--dry-run", is_flag=True, help="Say what a sweep would queue, and queue nothing.")
+@click.option("--yes", is_flag=True, help="Also a sweep of more than 100,000 jobs.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
 @click.pass_obj
 def enqueue(
@@ -37,18 +59,45 @@ def enqueue(
     everything: bool,
     upscale: bool,
     settings: tuple[str, ...],
+    sweep: Asked,
     priority: int,
     host: str | None,
     label: tuple[str, ...],
     again: bool,
     hold: bool,
+    dry_run: bool,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Queue jobs.
 
     One job a PROMPT, with parameters over the prompt's own. The same job again (same prompt, clip contents,
     parameters, kind and engine) is reported and skipped.
+
+    With -p, --sweep, --trials or --method one job for each trial and PROMPT: `-p guidance=3,5,7`,
+    `-p 'edge.weight=uniform(0.2,1)' -n 40`, `-p 'controls=[edge],[edge,depth]'`.
     """
+    placement = Placement(host=host, priority=priority, labels=label, again=again, held=hold)
+    if sweep.is_sweep:
+        if upscale:
+            raise InvalidInput("--upscale and a sweep do not go together: upscale the sweep's jobs afterwards")
+        asked = replace(sweep, prompts=names, everything=everything, settings=settings)
+        _enqueue_sweep(app, read_sweep(asked), placement, dry_run=dry_run, yes=yes, as_json=as_json)
+        return
+    if dry_run:
+        raise InvalidInput("--dry-run belongs to a sweep: give -p, --sweep, --trials or --method too")
+    answers = _enqueue_each(app, names, everything, upscale, settings, placement)
+    show(answers, as_json)
+
+
+def _enqueue_each(
+    app: App,
+    names: tuple[str, ...],
+    everything: bool,
+    upscale: bool,
+    settings: tuple[str, ...],
+    placement: Placement,
+) -> "list[Enqueued]":
     from cosmosq import enqueue as library
 
     if bool(names) == everything:
@@ -58,47 +107,71 @@ def enqueue(
         wishes = library.upscales_for(app.ledger, named_jobs(app, names), overrides)
     else:
         wishes = library.wishes_for(app.ledger, None if everything else names, overrides)
-    answers = place(app, wishes, host=host, priority=priority, labels=label, again=again, held=hold)
-    if as_json:
-        output.emit_json([answer.as_json() for answer in answers])
-    else:
-        tell(answers)
+    return place(app, wishes, placement)
 
 
-def place(
-    app: App,
-    wishes: "Sequence[Wish]",
-    *,
-    host: str | None,
-    priority: int = 0,
-    labels: Sequence[str] = (),
-    again: bool = False,
-    held: bool = False,
-) -> "list[Enqueued]":
+def place(app: App, wishes: "Sequence[Wish]", placement: Placement) -> "list[Enqueued]":
     """Record the jobs, then ring for them: ledger first, then the tickets."""
     from cosmosq import enqueue as library
-    from cosmosq.queue import Queue
     from cosmosq.session.site import utc_now
 
-    answers = library.enqueue(
-        app.ledger,
-        app.config.host(host),
-        wishes,
-        now=utc_now(),
-        priority=priority,
-        labels=parse_labels(labels),
-        again=again,
-        held=held,
-    )
-    if fresh := [answer.id for answer in answers if answer.new and not held]:
-        queue = Queue(app.workspace.queue_path)
-        queue.ring(fresh)
-        queue.close()
+    host = app.config.host(placement.host)
+    answers = library.enqueue(app.ledger, host, wishes, now=utc_now(), **placement.options)
+    _ring(app, answers, placement)
     return answers
 
 
-def tell(answers: "Sequence[Enqueued]") -> None:
-    """Say what was queued and what was there already."""
+def _enqueue_sweep(app: App, read: Read, placement: Placement, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    from cosmosq.cli import sweep_view
+
+    plan = plan_sweep(app, read, placement, yes=yes)
+    if dry_run:
+        sweep_view.preview(app, plan, placement.host, as_json=as_json)
+        return
+    sweep_view.tell(plan)
+    show(place_sweep(app, plan, read.text, placement), as_json, only_new=True)
+
+
+def plan_sweep(app: App, read: Read, placement: Placement, *, yes: bool) -> "Plan":
+    """What a sweep would queue; what is wrong with it is told with its file."""
+    from cosmosq.plan import MOST_JOBS, plan
+    from cosmosq.sweep.node import Node
+
+    most = None if yes else MOST_JOBS
+    host = app.config.host(placement.host)
+    with Node(value=None, place=lambda _: read.source).blamed():
+        return plan(app.ledger, host, read.definition, again=placement.again, most=most)
+
+
+def place_sweep(app: App, plan: "Plan", text: str, placement: Placement) -> "list[Enqueued]":
+    """Record a planned sweep, then ring for its jobs."""
+    from cosmosq import sweeps
+    from cosmosq.session.site import utc_now
+
+    host = app.config.host(placement.host)
+    answers = sweeps.record(app.ledger, host, plan, text=text, now=utc_now(), **placement.options)
+    _ring(app, answers, placement)
+    return answers
+
+
+def _ring(app: App, answers: "Sequence[Enqueued]", placement: Placement) -> None:
+    app.ring([answer.id for answer in answers if answer.new and not placement.held])
+
+
+def show(answers: "Sequence[Enqueued]", as_json: bool, *, only_new: bool = False) -> None:
+    """What was queued and what was there already, as JSON or in lines."""
+    if as_json:
+        output.emit_json([answer.as_json() for answer in answers])
+    else:
+        tell([answer for answer in answers if answer.new] if only_new else answers, of=len(answers))
+
+
+def tell(answers: "Sequence[Enqueued]", *, of: int | None = None) -> None:
+    """Say what was queued and what was there already.
+
+    Args:
+        of: number of jobs that were asked for, if these answers are not all of them.
+    """
     for answer in answers[:_SHOWN]:
         if answer.new:
             output.emit(f"job {answer.id} {answer.status}: {answer.kind} of {answer.prompt_id} on {answer.host}")
@@ -108,4 +181,4 @@ def tell(answers: "Sequence[Enqueued]") -> None:
     if len(answers) > _SHOWN:
         output.emit(f"… and {len(answers) - _SHOWN} more")
     word = next((answer.status for answer in answers if answer.new), "queued")
-    output.say(f"{fresh} {word}, {len(answers) - fresh} skipped")
+    output.say(f"{fresh} {word}, {(of or len(answers)) - fresh} skipped")

@@ -4,7 +4,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
-from cosmosq.cli.enqueue import place, tell
+from cosmosq.cli.enqueue import Placement, place, tell
 from cosmosq.cli.guard import INTERRUPTED
 from cosmosq.cli.selection import parse_pairs
 from cosmosq.cli.wait import raise_for_failures
@@ -49,10 +49,11 @@ def run(
 
     weight = float(BY_NAME["upscale.weight"].check(upscale)) if upscale else None
     wishes = library.wishes_for(app.ledger, names, parse_pairs(settings, "-s"))
-    answers = place(app, wishes, host=host, labels=label, again=again)
+    placement = Placement(host=host, labels=label, again=again)
+    answers = place(app, wishes, placement)
     if upscale is not None:
         larger = library.upscales_for(app.ledger, [answer.id for answer in answers], {}, weight=weight)
-        answers += place(app, larger, host=host, labels=label, again=again)
+        answers += place(app, larger, placement)
     ids = [answer.id for answer in answers]
     tell([answer for answer in answers if not answer.new])
     if not _work_or_follow(app, app.config.host(host).name, ids):

@@ -24,6 +24,7 @@ class Criteria:
     statuses: tuple[str, ...]
     prompt: str | None
     labels: tuple[str, ...]
+    sweep: str | None
     host: str | None
 
     def filter(self, app: App, ids: Sequence[int] = (), statuses: Sequence[str] = ()) -> Any:
@@ -35,6 +36,7 @@ class Criteria:
             statuses=self.statuses or statuses,
             prompt_id=_prompt_id(app, self.prompt) if self.prompt else None,
             labels=parse_pairs(self.labels, "--label"),
+            sweep=_sweep_name(app, self.sweep) if self.sweep else None,
             host=app.config.host(self.host).name if self.host else None,
         )
 
@@ -45,24 +47,43 @@ def _prompt_id(app: App, reference: str) -> str:
     return prompts.get(app.ledger, reference).id
 
 
+def _sweep_name(app: App, name: str) -> str:
+    from cosmosq import sweeps
+
+    with app.ledger.read() as session:
+        return sweeps.get(session, name).name
+
+
 def filter_options(command: F) -> F:
-    """Add --status, --prompt, --label and --host; the command receives `criteria`."""
+    """Add --status, --prompt, --label, --sweep and --host; the command receives `criteria`."""
 
     def wrapper(
-        *args: Any, status: tuple[str, ...], prompt: str | None, label: tuple[str, ...], host: str | None, **rest: Any
+        *args: Any,
+        status: tuple[str, ...],
+        prompt: str | None,
+        label: tuple[str, ...],
+        sweep: str | None,
+        host: str | None,
+        **rest: Any,
     ) -> Any:
-        criteria = Criteria(statuses=status, prompt=prompt, labels=label, host=host)
+        criteria = Criteria(statuses=status, prompt=prompt, labels=label, sweep=sweep, host=host)
         return command(*args, criteria=criteria, **rest)
 
-    wrapper.__doc__, wrapper.__name__ = command.__doc__, command.__name__
     options = (
         click.option(
             "--status", multiple=True, type=click.Choice([s.value for s in Status]), help="Only jobs of this status."
         ),
         click.option("--prompt", metavar="PROMPT", help="Only jobs of this prompt."),
         click.option("--label", multiple=True, metavar="K=V", help="Only jobs with this label."),
+        click.option("--sweep", metavar="NAME", help="Only jobs of this sweep."),
         click.option("--host", metavar="HOST", help="Only jobs of this host."),
     )
+    return with_options(command, wrapper, options)
+
+
+def with_options(command: F, wrapper: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> F:
+    """`wrapper` in place of the command, with these options behind the command's own."""
+    wrapper.__doc__, wrapper.__name__ = command.__doc__, command.__name__
     decorated: Any = wrapper
     decorated.__click_params__ = getattr(command, "__click_params__", [])
     for option in reversed(options):

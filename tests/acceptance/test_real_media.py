@@ -1,8 +1,10 @@
 """NVIDIA's own clips and specs, from a fresh workspace to finished videos, as a person types it."""
 
+import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cosmosq import videos
@@ -85,3 +87,34 @@ def test_a_spec_whose_video_is_missing_names_it(worked: Shell, name: str) -> Non
     refused = worked.refused(3, "prompt", "import", SPECS / name, "--root", MEDIA)
     assert json.loads((SPECS / name).read_text())["input_video_path"] in refused
     assert worked.ok("prompt", "list", "--json").json == before
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A workspace in which a sweep of 24 jobs on a real clip was worked to the end."""
+    shell = Shell(tmp_path_factory.mktemp("swept"))
+    shell.ok("init", ".")
+    quick = "[hosts.sim.simulator]\nscale = 0.15\nload_s = 0\nstep_s = 0\n"
+    (shell.folder / "cosmosq.toml").write_text(SETTINGS + quick)
+    shell.ok("clip", "add", "example1", f"input={MEDIA / 'example1_input_video.mp4'}")
+    shell.ok("prompt", "add", "an office at night", "--clip", "example1", "--name", "office")
+    vary = ("-p", "edge.weight=0.2,1", "-p", "guidance=2,9", "-p", "num_steps=2,30", "-p", "seed=1,2,3")
+    shell.ok("enqueue", "office", *vary, "--name", "grid")
+    shell.ok("worker", "--until-empty")
+    return shell
+
+
+def test_a_sweep_over_a_real_clip_gives_24_whole_videos_with_one_model_load(swept: Shell) -> None:
+    shown = swept.ok("sweep", "show", "grid", "--json").json
+    assert shown["by_status"] == {"succeeded": 24}
+    assert swept.ok("report", "--sweep", "grid", "--json").json["loads"] == 1
+    for trial in shown["trials"]:
+        assert videos.verify(video(swept, trial["jobs"][0]["id"])).frames == 121
+
+
+def test_outputs_of_a_sweep_differ_where_parameters_differ(swept: Shell) -> None:
+    trials = swept.ok("sweep", "show", "grid", "--json").json["trials"]
+    frames = {tuple(t["assignment"].items()): decoded(video(swept, t["jobs"][0]["id"]))[::20] for t in trials}
+    for first, second in itertools.combinations(frames, 2):
+        difference = np.abs(frames[first].astype(int) - frames[second].astype(int)).mean()
+        assert difference > 0.5, (dict(set(first) ^ set(second)), difference)
