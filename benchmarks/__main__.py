@@ -2,8 +2,8 @@
 
 import sys
 
-from benchmarks import box, start_up
+from benchmarks import box, start_up, sweeps
 from benchmarks.ratio import report
 
 if __name__ == "__main__":
-    sys.exit(1 if report([*start_up.measure(), *box.measure()]) else 0)
+    sys.exit(1 if report([*start_up.measure(), *sweeps.measure(), *box.measure()]) else 0)
