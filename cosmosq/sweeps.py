@@ -96,6 +96,8 @@ def _record_trials(session: Session, sweep_id: int, assignments: Iterable[str]) 
 
 
 def _record_jobs(session: Session, pairs: Sequence[tuple[int, int]]) -> None:
+    if not pairs:
+        return
     trial_ids = {trial_id for trial_id, _ in pairs}
     first, last = min(trial_ids), max(trial_ids)
     there = set(

@@ -153,6 +153,8 @@ def _file(name: str | None) -> tuple[str, dict[str, Any], "Callable[[Path], str]
 
 
 def _options(asked: Asked) -> dict[str, Any]:
+    if asked.prompts and asked.everything:
+        raise InvalidInput("name prompts, or give --all for every one, not both")
     given = {
         "prompts": "all" if asked.everything else list(asked.prompts),
         "parameters": _parameters(asked.parameters),

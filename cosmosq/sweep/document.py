@@ -22,6 +22,13 @@ LARGEST_SEED = 2**63 - 1
 MOST_TRIALS = 1_000_000
 
 
+def _name(node: Node) -> str:
+    name = node.text()
+    if len(name) > 200 or "\n" in name:
+        raise node.refusal("a name is one line of at most 200 characters: shorten it")
+    return name
+
+
 def _prompts(node: Node) -> tuple[str, ...] | None:
     if node.value == "all":
         return None
@@ -67,7 +74,7 @@ def _whole(least: int, most: int) -> Callable[[Node], int]:
 
 KEYS: dict[str, Key] = {
     "name": Key(
-        field="name", read=Node.text, meaning="Name of the sweep; left out: the file's, or one made from the contents."
+        field="name", read=_name, meaning="Name of the sweep; left out: the file's, or one made from the contents."
     ),
     "description": Key(field="description", read=Node.text, meaning="For people."),
     "method": Key(

@@ -209,6 +209,7 @@ REFUSED = [
     (2, ("-p", "guidance=3", "--method", "sobel"), "--method: sobel is no method (did you mean sobol?)"),
     (2, ("-p", "guidance=3", "--order", "up"), "--order: up is not allowed: give grouped, interleave, random"),
     (2, ("-p", "guidance=3", "--upscale"), "--upscale and a sweep do not go together"),
+    (2, ("--all", "-p", "guidance=3"), "name prompts, or give --all for every one, not both"),
     (2, ("-n", "3"), "-n belongs to a sweep: give -p, --sweep, --trials or --method too"),
     (2, ("--order", "random"), "--order belongs to a sweep"),
     (2, ("--dry-run",), "--dry-run belongs to a sweep"),

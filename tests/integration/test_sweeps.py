@@ -151,6 +151,14 @@ def test_an_extension_does_not_bring_back_what_was_removed(desk: Desk) -> None:
     assert desk.show()["trials"][0]["jobs"] == []
 
 
+def test_an_extension_whose_trials_are_all_there_queues_nothing(desk: Desk) -> None:
+    desk.queue(**SOBOL, drawn=8)
+    with desk.ledger.write() as session:
+        session.execute(text("UPDATE sweeps SET drawn = 5"))
+    assert desk.extend(3) == []
+    assert len(desk.show()["trials"]) == 8
+
+
 def test_a_sweep_of_several_prompts_is_extended_for_all_of_them(desk: Desk) -> None:
     other = desk.add("a harbour", parameters={"edge.weight": 1})
     desk.queue(**SOBOL)

@@ -269,6 +269,7 @@ BAD = {
     "a fraction of a trial": ("run_cap: 2.5\nparameters: {guidance: [3]}", 1, "give an integer from 1"),
     "a seed below nothing": ("sweep_seed: -1\nparameters: {guidance: [3]}", 1, "give an integer from 0"),
     "prompts twice": ("prompts: [a]\nparameters: {prompt: {values: [b]}}", 1, "the prompt varies below parameters"),
+    "a name of two lines": ('name: "a\\nb"\nparameters: {guidance: [3]}', 1, "a name is one line of at most 200"),
     "no prompts": ("prompts: []\nparameters: {guidance: [3]}", 1, "the list is empty"),
     "trials of a grid": ("method: grid\ntrials: [{guidance: 3}]", 1, "grid and trials do not go together"),
     "a wrong trial": ("trials:\n  - guidance: 3\n  - guidance: much", 3, "guidance = much is not allowed"),
