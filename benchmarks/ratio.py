@@ -28,11 +28,21 @@ class Ratio:
 
 
 def compare(
-    name: str, ours: Callable[[], object], theirs: Callable[[], object], *, limit: float, rounds: int = ROUNDS
+    name: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    *,
+    limit: float,
+    rounds: int = ROUNDS,
+    before: Callable[[], object] = lambda: None,
 ) -> Ratio:
-    """Run both in turn, so that a machine that slows down slows both, after one round that is not counted."""
+    """Run both in turn, so that a machine that slows down slows both, after one round that is not counted.
+
+    Args:
+        before: what makes the start equal for both; its time is not counted.
+    """
     ours(), theirs()
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
+    pairs = [((before(), seconds(ours))[1], (before(), seconds(theirs))[1]) for _ in range(rounds)]
     return Ratio(
         name=name,
         ours_s=statistics.median(pair[0] for pair in pairs),

@@ -20,7 +20,7 @@ from cosmosq.errors import HostFailed
 from cosmosq.files import part_of, publish, writing
 from cosmosq.hosts import receive
 from cosmosq.hosts.host import Completed
-from cosmosq.hosts.link import Link
+from cosmosq.hosts.link import Arrivals, Link
 
 T = TypeVar("T")
 
@@ -28,8 +28,10 @@ OUTPUT_BYTES = 16 << 20
 """More than any program of ours prints; what prints more is not ours."""
 READ_BYTES = 1 << 15
 BLOCK_BYTES = 1 << 20
-SEND_BYTES = 1 << 16
-"""Two packets to the server; Paramiko copies the rest of a longer block once more for each packet."""
+RECEIVE_BYTES = 1 << 18
+"""At once: fewer make the threads wait for each other, more do not stay in the processor's cache."""
+SEND_BYTES = (1 << 15) - 64
+"""What Paramiko puts into one packet to OpenSSH; of a longer block it copies the rest for each packet."""
 SYNC_BYTES = 1 << 23
 """So often the disk is told to keep what arrived, beside the transfer instead of after it."""
 STALL_S = 300.0
@@ -195,18 +197,20 @@ class SSHHost:
         with part.open("r+b" if 0 < have <= size else "w+b") as target, _syncing(target) as sync:
             have = have if have <= size else 0
             digest = _hash_of_first(target, have)
-            with _session(connection, ["tail", "-c", f"+{have + 1}", "--", str(remote)]) as channel:
+            # `tail` takes twice the time of `cat` for the same bytes.
+            sender = ["tail", "-c", f"+{have + 1}"] if have else ["cat"]
+            with _session(connection, [*sender, "--", str(remote)]) as channel:
                 channel.settimeout(STALL_S)
                 try:
                     # No more than it had: a file that grows without end must not fill the disk here.
-                    while have < size and (block := channel.recv(min(BLOCK_BYTES, size - have))):
+                    while have < size and (block := channel.recv(RECEIVE_BYTES)[: size - have]):
                         digest.update(block)
                         target.write(block)
                         have += len(block)
                         sync(have)
                     if have < size:
                         errors = channel.makefile_stderr("rb").read(READ_BYTES).decode(errors="replace").strip()
-                        self._exit_code(connection, channel, ["tail"])
+                        self._exit_code(connection, channel, sender)
                         raise HostFailed(f"{self.name}: {remote} cannot be read ({errors[-300:] or 'it shrank'})")
                 except TimeoutError as error:
                     raise HostFailed(f"{self.name}: {remote} did not move for {STALL_S:g} s") from error
@@ -278,6 +282,7 @@ def _receiver() -> str:
 def _session(connection: Any, argv: Sequence[str]) -> Iterator[Any]:
     """A running program; not by Fabric, which would open a lost connection again by itself, unwatched."""
     channel = connection.transport.open_session()
+    channel.in_buffer = Arrivals()
     try:
         channel.exec_command(shlex.join(argv))
         yield channel

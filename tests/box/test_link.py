@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paramiko.buffered_pipe import PipeTimeout
 
 from cosmosq.errors import Unreachable
 from cosmosq.hosts import keys, link
@@ -275,3 +276,24 @@ def test_small_requests_do_not_wait_for_each_other(server: Server) -> None:
     transport = server.link().connection().transport
     assert transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert transport.remote_cipher == "aes128-gcm@openssh.com"
+
+
+def test_half_a_gigabyte_does_not_make_a_link_exchange_its_keys(server: Server, tmp_path: Path) -> None:
+    """Amid that, a program that ends would block the connection."""
+    host = host_on(server.link(), tmp_path / "root")
+    for _ in range(36):
+        assert len(host.run(["head", "-c", "15000000", "/dev/zero"]).output) == 15_000_000
+    transport = host._link.connection().transport
+    assert transport.session_id == transport.H
+    assert server.logins == 1
+
+
+def test_what_came_is_read_to_its_end_and_no_further() -> None:
+    arrivals = link.Arrivals()
+    for packet in (b"one", b"", b"two", b"three"):
+        arrivals.feed(packet)
+    assert (arrivals.read(5), len(arrivals)) == (b"onetwo", 1)
+    arrivals.close()
+    assert [arrivals.read(5) for _ in range(3)] == [b"three", b"", b""]
+    with pytest.raises(PipeTimeout):
+        link.Arrivals().read(1, timeout=0.01)
