@@ -141,6 +141,13 @@ class Night:
                 found.append(pid)
         return found
 
+    def kill_session(self) -> None:
+        """End the sessions on the box at once, and with them what would note their end."""
+        for path in self.box.glob("sessions/*/session.json"):
+            told = json.loads(path.read_text())
+            os.kill(told["wrapper_pid"], signal.SIGKILL)
+            os.kill(told["pid"], signal.SIGKILL)
+
     def close(self) -> None:
         """End what a test left running."""
         for process in self.processes:
@@ -165,11 +172,13 @@ def make_night(
     stall_s: float = 3600,
     roles: Sequence[str] = ("input",),
     host: Mapping[str, object] | None = None,
+    kind: type[Night] = Night,
 ) -> Night:
     """A workspace whose clip `shot` has a small video for each role.
 
     Args:
         host: settings of the host `sim`, such as `transport`; its root must be on this machine.
+        kind: how to find the sessions on the box.
     """
     told = {**QUICK, **(simulator or {})}
     lines = [f"{name} = {json.dumps(value)}" for name, value in told.items()]
@@ -182,7 +191,7 @@ def make_night(
         host="\n".join(f"{key} = {json.dumps(value)}" for key, value in (host or {}).items()),
         simulator="\n".join(lines),
     )
-    night = Night(create(root / "night", settings))
+    night = kind(create(root / "night", settings))
     arguments = [f"{role}={make_video(root / f'{role}.mp4', seed=seed)}" for seed, role in enumerate(roles)]
     clips.add(night.ledger, night.workspace, "shot", arguments, now=now())
     return night

@@ -1,4 +1,4 @@
-"""One SSH server for all tests that do not harm it."""
+"""One SSH server for all tests that do not harm it, and one Docker engine for all that do."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.box import sshd
+from tests.box.docker_engine import DockerEngine, docker_engine, require
 from tests.box.sshd import Server, make_server
 
 
@@ -37,3 +38,21 @@ def no_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     return home / ".ssh"
+
+
+@pytest.fixture(scope="session")
+def shared_engine() -> Iterator[DockerEngine]:
+    require()
+    with docker_engine() as engine:
+        yield engine
+
+
+@pytest.fixture
+def engine(shared_engine: DockerEngine) -> Iterator[DockerEngine]:
+    """One that runs and is empty, before and after."""
+    if shared_engine.process is None:
+        shared_engine.start()
+    yield shared_engine
+    if shared_engine.process is None:
+        shared_engine.start()
+    shared_engine.remove_all()

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import cv2
 import psutil
 import pytest
 
@@ -20,6 +21,8 @@ from tests.night import wait_for
 
 SUITE, SUITE_PYTHON = "bookworm", (3, 11)
 IMAGE = "cosmosq-test"
+PACKAGES = Path(cv2.__file__).parents[1]
+"""The simulated engine's numpy, av and cv2; Debian's Python looks for its own where we mount them."""
 TOOLS = ("docker", "dockerd", "debootstrap", "setpriv", "unshare")
 
 
@@ -161,6 +164,17 @@ def image_archive() -> Path:
             _run("tar", "-C", str(root), "--exclude=./var/cache", "--exclude=./var/lib/apt", "-cf", str(part), ".")
             part.rename(archive)
     return archive
+
+
+def container_settings(command: str) -> dict[str, object]:
+    """The `[hosts.NAME]` settings for sessions in containers of an engine with that command line."""
+    return {
+        "container": command,
+        "image": IMAGE,
+        "gpus": "",
+        "network": "none",
+        "mounts": [f"{PACKAGES}:/usr/local/lib/python3.11/dist-packages:ro"],
+    }
 
 
 def _run(*argv: str) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import pytest
 
 from cosmosq.errors import HostFailed, Unreachable
@@ -21,32 +20,12 @@ from cosmosq.session import container, remote
 from cosmosq.session.launcher import launcher_of
 from cosmosq.session.site import Site
 from tests.box import sshd
-from tests.box.docker_engine import IMAGE, DockerEngine, docker_engine, require
+from tests.box.docker_engine import IMAGE, DockerEngine, container_settings
 from tests.night import Night, make_night, wait_for
 
-PACKAGES = Path(cv2.__file__).parents[1]
-"""The simulated engine's numpy, av and cv2; Debian's Python looks for its own where we mount them."""
 STRANGER = 12345
 
 MakeNight = Callable[..., Night]
-
-
-@pytest.fixture(scope="module")
-def shared_engine() -> Iterator[DockerEngine]:
-    require()
-    with docker_engine() as engine:
-        yield engine
-
-
-@pytest.fixture
-def engine(shared_engine: DockerEngine) -> Iterator[DockerEngine]:
-    """One that runs and is empty, before and after."""
-    if shared_engine.process is None:
-        shared_engine.start()
-    yield shared_engine
-    if shared_engine.process is None:
-        shared_engine.start()
-    shared_engine.remove_all()
 
 
 @pytest.fixture
@@ -55,13 +34,7 @@ def make(engine: DockerEngine, tmp_path: Path) -> Iterator[MakeNight]:
 
     def factory(*, command: list[str] | None = None, root: Path = tmp_path, host: str = "", **options: Any) -> Night:
         night = make_night(root, **options)
-        settings = {
-            "container": shlex.join(command or engine.command),
-            "image": IMAGE,
-            "gpus": "",
-            "network": "none",
-            "mounts": [f"{PACKAGES}:/usr/local/lib/python3.11/dist-packages:ro"],
-        }
+        settings = container_settings(shlex.join(command or engine.command))
         configure(night, host + "".join(f"{key} = {json.dumps(value)}\n" for key, value in settings.items()))
         made.append(night)
         return night

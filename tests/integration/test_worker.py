@@ -1,7 +1,5 @@
 """Jobs on a real worker and a real session: each outcome, and what is recorded of it."""
 
-import json
-import os
 import re
 import signal
 from collections.abc import Callable
@@ -250,10 +248,7 @@ def test_a_killed_session_is_noticed_and_the_job_repeated(make: MakeNight) -> No
     night.enqueue(num_steps=100)
     worker = night.worker("--until-empty")
     wait_for(lambda: night.job(1)["step"], "the first step")
-    for path in night.box.glob("sessions/*/session.json"):
-        told = json.loads(path.read_text())
-        os.kill(told["wrapper_pid"], signal.SIGKILL)
-        os.kill(told["pid"], signal.SIGKILL)
+    night.kill_session()
     worker.communicate(timeout=60)
     attempts = night.job(1)["attempts"]
     assert [(a["status"], a["error"]) for a in attempts] == [("failed", "lost"), ("succeeded", None)]
