@@ -6,13 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cosmosq.config import HostConfig
-from cosmosq.hosts import open_host
+from cosmosq.hosts import Keyring, open_host
 from cosmosq.hosts.keys import HostKeyUnknown, accept
 from cosmosq.paths import Workspace
 
 
 def introduce(
-    config: HostConfig, workspace: Workspace, agree: Callable[[HostKeyUnknown], bool]
+    config: HostConfig,
+    workspace: Workspace,
+    agree: Callable[[HostKeyUnknown], bool],
+    keyring: Keyring | None = None,
 ) -> list[HostKeyUnknown]:
     """Log in to a host, and return the keys that were agreed to on the way, one a hop.
 
@@ -28,7 +31,7 @@ def introduce(
         if workspace.known_hosts_path.is_file():
             shutil.copyfile(workspace.known_hosts_path, rehearsal.known_hosts_path)
         agreed: list[HostKeyUnknown] = []
-        while (unknown := _meet(config, rehearsal)) is not None:
+        while (unknown := _meet(config, rehearsal, keyring)) is not None:
             # A host that shows another key each time would never end.
             if unknown.host in {known.host for known in agreed} or not agree(unknown):
                 raise unknown
@@ -37,9 +40,9 @@ def introduce(
         return agreed
 
 
-def _meet(config: HostConfig, workspace: Workspace) -> HostKeyUnknown | None:
+def _meet(config: HostConfig, workspace: Workspace, keyring: Keyring | None) -> HostKeyUnknown | None:
     """Log in; the key that stands in the way."""
-    host = open_host(config, workspace, patience_s=0.0)
+    host = open_host(config, workspace, patience_s=0.0, keyring=keyring)
     try:
         host.run(["true"])
     except HostKeyUnknown as unknown:

@@ -6,11 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cosmosq.cli import output
 from cosmosq.paths import Workspace, find_workspace
 
 if TYPE_CHECKING:
     from cosmosq.config import Config
     from cosmosq.db import Ledger
+    from cosmosq.hosts import Keyring
 
 
 @dataclass
@@ -35,6 +37,13 @@ class App:
         from cosmosq.db import open_ledger
 
         return open_ledger(self.workspace.ledger_path)
+
+    @cached_property
+    def keyring(self) -> "Keyring | None":
+        """Asks for passphrases at the terminal; None without one."""
+        from cosmosq.hosts import Keyring
+
+        return Keyring(output.ask_passphrase) if output.has_terminal() else None
 
     def ring(self, job_ids: Sequence[int]) -> None:
         """Wake the worker for jobs that the ledger holds already."""

@@ -75,7 +75,7 @@ def check(app: App, name: str | None, as_json: bool) -> None:
     from cosmosq.hosts import open_host
 
     config = app.config.host(name)
-    opened = open_host(config, app.workspace, patience_s=0.0)
+    opened = open_host(config, app.workspace, patience_s=0.0, keyring=app.keyring)
     findings = []
     try:
         for finding in examine(opened, config):
@@ -170,7 +170,7 @@ def open_site(app: App, name: str | None) -> "Iterator[Site]":
     from cosmosq.session.site import Site
 
     config = app.config.host(name)
-    opened = open_host(config, app.workspace)
+    opened = open_host(config, app.workspace, keyring=app.keyring)
     try:
         yield Site(
             workspace=app.workspace,

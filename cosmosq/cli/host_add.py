@@ -71,7 +71,7 @@ def add(
     told = {key: value for key, value in values.items() if value is not None}
     edit = hostfile.adding(app.workspace.config_path, name, told)
     config = edit.config.host(name)
-    for unknown in introduce(config, app.workspace, _agreement(accept_key)):
+    for unknown in introduce(config, app.workspace, _agreement(accept_key), app.keyring):
         accept(app.workspace.known_hosts_path, unknown)
     edit.write()
     output.say(f"host {name} is in {edit.path}: next, `cosmosq host check {name}`")

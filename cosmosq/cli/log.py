@@ -80,5 +80,5 @@ class _Tail:
         from cosmosq.hosts import open_host
 
         config = self.app.config.host(place.host)
-        host = open_host(config, self.app.workspace)
+        host = open_host(config, self.app.workspace, keyring=self.app.keyring)
         return host.read(PurePosixPath(place.path), offset=self.printed)

@@ -104,6 +104,19 @@ def fail(text: str) -> None:
     click.echo(f"cosmosq: {clean(' '.join(text.split()))}", err=True)
 
 
+def has_terminal() -> bool:
+    """Whether somebody can be asked, and sees the question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask_passphrase(key: str) -> str:
+    """Ask for the passphrase of a key, unseen."""
+    told: str = click.prompt(
+        f"Enter passphrase for key '{clean(key)}'", default="", show_default=False, hide_input=True, err=True
+    )
+    return told
+
+
 def clock(when: datetime | None) -> str:
     """A time for people, in their own zone."""
     return when.astimezone().strftime("%Y-%m-%d %H:%M:%S") if when else ""

@@ -17,12 +17,11 @@ from paramiko.buffered_pipe import PipeTimeout
 from paramiko.ssh_exception import (
     BadHostKeyException,
     NoValidConnectionsError,
-    PasswordRequiredException,
     SSHException,
 )
 
 from cosmosq.errors import Unreachable
-from cosmosq.hosts.keys import HostKeyChanged, HostKeyUnknown
+from cosmosq.hosts.keys import HostKeyChanged, HostKeyUnknown, Keyring
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +45,7 @@ AHEAD_BYTES = 1 << 18
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 """Preferred: one pass encrypts and authenticates, where Paramiko's own first choice takes two and half the speed."""
 
+DEFAULT_KEYS = ("~/.ssh/id_rsa", "~/.ssh/id_ecdsa", "~/.ssh/id_ed25519")
 REKEY_BYTES = 1 << 35
 """Bytes under one key: half of what RFC 4344 and OpenSSH allow AES. After Paramiko's own 0.5 GB each large file would
 wait for new keys, and a program that ends on the box meanwhile would block the connection for half a minute."""
@@ -58,6 +58,14 @@ _NETWORK_ERRORS = frozenset(
 
 class LoginRefused(Unreachable):
     """The host is there but does not let us in."""
+
+
+class KeyLocked(LoginRefused):
+    """The key has a passphrase that nobody told: load it with `ssh-add`, or be at a terminal."""
+
+    def __init__(self, host: str, names: list[str]) -> None:
+        self.names = names
+        super().__init__(f"the key for {host} is locked: load it with `ssh-add`, cosmosq stores no passphrase")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +90,7 @@ class Link:
         known_hosts: Path,
         patience_s: float,
         give_up: threading.Event | None = None,
+        keyring: Keyring | None = None,
         watch_s: float = WATCH_S,
         answer_s: float = ANSWER_S,
     ) -> None:
@@ -90,6 +99,7 @@ class Link:
             known_hosts: the workspace's own, beside the user's.
             patience_s: how long a lost link is opened again before `Unreachable` is raised.
             give_up: set to stop that at once.
+            keyring: asks for the passphrases of keys; None if there is nobody to ask.
             watch_s: seconds between two looks at whether the peer is alive.
             answer_s: seconds that it may take to answer.
         """
@@ -97,6 +107,7 @@ class Link:
         self._known_hosts = known_hosts
         self._patience_s = patience_s
         self._give_up = give_up or threading.Event()
+        self._keyring = keyring
         self._watch_s, self._answer_s = watch_s, answer_s
         self._lock = threading.Lock()
         self._connection: fabric.Connection | None = None
@@ -162,7 +173,45 @@ class Link:
         for hop in _hops(connection):
             hop.close()
 
+    def unlock(self) -> None:
+        """Have a passphrase that is needed asked for now, even if the host cannot be reached.
+
+        Raises:
+            KeyLocked: nobody knew it.
+        """
+        locked = [name for hop in _hops(self._prepared()) for name in self._locked(hop)]
+        if not locked:
+            return
+        try:
+            # An agent may have the key, and then nobody need be asked.
+            self.connection()
+        except Exception as error:
+            if not self._is_loss(error):
+                raise
+            if not all(self._ask(name) for name in locked):
+                raise KeyLocked(self.address.host, locked) from error
+        finally:
+            self.close()
+
     def _open(self) -> fabric.Connection:
+        while True:
+            try:
+                return self._open_once()
+            except KeyLocked as locked:
+                # One after the other, until one lets us in.
+                if not any(self._ask(name) for name in locked.names):
+                    raise
+
+    def _ask(self, name: str) -> bool:
+        return self._keyring is not None and self._keyring.unlock(name, _load)
+
+    def _locked(self, hop: fabric.Connection) -> list[str]:
+        return [name for name in _keys_of(hop) if self._unlocked(name) is None and _is_locked(name)]
+
+    def _unlocked(self, name: str) -> Any:
+        return self._keyring.get(name) if self._keyring else None
+
+    def _prepared(self) -> fabric.Connection:
         connection = fabric.Connection(
             self.address.host,
             user=self.address.user,
@@ -172,6 +221,13 @@ class Link:
         )
         for hop in _hops(connection):
             _prepare(hop, self._known_hosts)
+            if unlocked := [key for name in _keys_of(hop) if (key := self._unlocked(name)) is not None]:
+                # Those before it were refused.
+                hop.connect_kwargs["pkey"] = unlocked[-1]
+        return connection
+
+    def _open_once(self) -> fabric.Connection:
+        connection = self._prepared()
         try:
             connection.open()
         except BaseException as error:
@@ -206,10 +262,8 @@ class Link:
             if transport is None or not transport.is_active() or not transport.initial_kex_done:
                 continue
             if not transport.is_authenticated():
-                if isinstance(error, PasswordRequiredException) or any(map(_is_locked, _keys_of(hop))):
-                    return LoginRefused(
-                        f"the key for {hop.host} is locked: load it with `ssh-add`, cosmosq stores no passphrase"
-                    )
+                if locked := self._locked(hop):
+                    return KeyLocked(hop.host, locked)
                 return LoginRefused(
                     f"{hop.host} refused the login of {hop.user}: check user and identity in cosmosq.toml or "
                     "~/.ssh/config, and authorized_keys on the box"
@@ -271,17 +325,25 @@ def _prepare(hop: fabric.Connection, known_hosts: Path) -> None:
 
 
 def _keys_of(hop: fabric.Connection) -> list[str]:
-    return [str(Path(name).expanduser()) for name in hop.connect_kwargs.get("key_filename", [])]
+    """Files of the keys that are meant for a hop, or else those that everybody has, in ssh's order."""
+    named = hop.connect_kwargs.get("key_filename") or DEFAULT_KEYS
+    return [str(Path(name).expanduser()) for name in named]
+
+
+def _load(name: str, passphrase: bytes | None) -> paramiko.PKey | None:
+    """The key of a file; None if that is not its passphrase."""
+    try:
+        return paramiko.PKey.from_path(name, passphrase)  # type: ignore[arg-type]
+    except (SSHException, OSError, ValueError):
+        return None
 
 
 def _is_locked(name: str) -> bool:
     try:
-        paramiko.PKey.from_path(name)
-    except (PasswordRequiredException, TypeError):
-        # `from_path` passes on that the cryptography library misses a password.
+        _load(name, None)
+    except TypeError:
+        # What the cryptography library says when it misses a password.
         return True
-    except (SSHException, OSError, ValueError):
-        return False
     return False
 
 

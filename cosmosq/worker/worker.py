@@ -15,7 +15,7 @@ from cosmosq import claims
 from cosmosq.config import Config
 from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, HostFailed, InternalError, StaleClaim, StorageFailed
-from cosmosq.hosts import PATIENCE_S, open_host
+from cosmosq.hosts import PATIENCE_S, Keyring, open_host
 from cosmosq.models import Job
 from cosmosq.paths import Workspace
 from cosmosq.queue import Queue
@@ -47,6 +47,8 @@ class Worker:
     """Serve these jobs alone."""
     announce: Callable[[str], None] = log.info
     """Takes words for the person at the terminal."""
+    keyring: Keyring | None = None
+    """Keys that this person has unlocked."""
 
     def run(self) -> bool:
         """Work until stopped; call it in the main thread.
@@ -99,7 +101,9 @@ class _Shift:
         site = Site(
             workspace=worker.workspace,
             ledger=worker.ledger,
-            host=open_host(config, worker.workspace, patience_s=PATIENCE_S, give_up=self.abandoned),
+            host=open_host(
+                config, worker.workspace, patience_s=PATIENCE_S, give_up=self.abandoned, keyring=worker.keyring
+            ),
             config=config,
             retries=worker.config.retries,
             poll_s=worker.poll_s,

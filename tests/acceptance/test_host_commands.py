@@ -3,14 +3,12 @@
 import getpass
 import json
 import os
-import pty
 import shlex
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -23,7 +21,8 @@ from cosmosq.cli.host_shell import ssh_command
 from cosmosq.config import HOST_KEYS, load_config
 from cosmosq.errors import InvalidInput
 from cosmosq.paths import Workspace
-from tests.acceptance.command_line import COSMOSQ, Answer, Shell, traces
+from tests.acceptance.command_line import Answer, Shell, traces
+from tests.acceptance.terminal import Terminal
 from tests.box.docker_engine import IMAGE, docker_engine, require
 from tests.box.sshd import Server, can_start, free_port, make_key, make_server
 from tests.night import make_night, wait_for
@@ -61,44 +60,6 @@ class Box:
 @pytest.fixture
 def box(shell: Shell, server: Server, tmp_path: Path) -> Box:
     return Box(shell, server, tmp_path / "the root")
-
-
-@dataclass
-class Terminal:
-    """A command whose input and words on stderr are at a terminal."""
-
-    shell: Shell
-    said: str = ""
-    listeners: list[threading.Thread] = field(default_factory=list)
-
-    def run(self, *arguments: object, answers: tuple[str, ...] = (), env: dict[str, str] | None = None) -> Answer:
-        """Give each answer as soon as one more question was asked."""
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            [*COSMOSQ, *map(str, arguments)],
-            cwd=self.shell.folder,
-            env={**os.environ, **(env or {})},
-            stdin=theirs,
-            stdout=subprocess.PIPE,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        listener = threading.Thread(target=self._listen, args=(ours,))
-        listener.start()
-        for number, answer in enumerate(answers, start=1):
-            wait_for(lambda wanted=number: self.said.count("[y/N]") >= wanted, f"question {number}")  # type: ignore[misc]
-            os.write(ours, f"{answer}\n".encode())
-        out, _ = process.communicate(timeout=60)
-        listener.join()
-        os.close(ours)
-        return Answer(code=process.returncode, out=out.decode(), err=self.said)
-
-    def _listen(self, ours: int) -> None:
-        try:
-            while data := os.read(ours, 1 << 12):
-                self.said += data.decode()
-        except OSError:
-            """The other side is closed."""
 
 
 # Adding

@@ -13,7 +13,7 @@ from paramiko.buffered_pipe import PipeTimeout
 
 from cosmosq.errors import Unreachable
 from cosmosq.hosts import keys, link
-from cosmosq.hosts.keys import HostKeyChanged, HostKeyUnknown
+from cosmosq.hosts.keys import HostKeyChanged, HostKeyUnknown, Keyring
 from cosmosq.hosts.link import Link, LoginRefused, growing_pauses
 from cosmosq.hosts.ssh import SSHHost
 from tests.box.proxy import Proxy
@@ -149,6 +149,41 @@ def test_a_locked_key_is_told_with_its_remedy(server: Server, tmp_path: Path) ->
     locked = make_key(tmp_path / "locked", passphrase="secret words")
     with pytest.raises(LoginRefused, match="ssh-add"):
         host_on(server.link(identity=str(locked)), tmp_path).run(["true"])
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
+def test_each_hop_asks_for_its_own_passphrase_once(server: Server, hops: Server, tmp_path: Path, kind: str) -> None:
+    asked = []
+    secrets = {str(server.identity): "first words", str(hops.identity): "other words"}
+    for each in (server, hops):
+        each.identity.unlink()
+        words = ["-N", secrets[str(each.identity)], "-f", str(each.identity)]
+        subprocess.run(["ssh-keygen", "-q", "-t", kind, *words], check=True, stdout=subprocess.DEVNULL)
+        (each.folder / "authorized_keys").write_text(each.identity.with_suffix(".pub").read_text())
+
+    def ask(name: str) -> str:
+        asked.append(name)
+        return secrets[name]
+
+    address = server.address(host="box", port=None, user=None, identity=None)
+    connected = Link(address, known_hosts=server.known_hosts, patience_s=20, keyring=Keyring(ask))
+    host = host_on(connected, tmp_path / "root")
+    assert host.run(["echo", "here"]).output == "here\n"
+    host.close()
+    assert host.run(["echo", "again"]).output == "again\n"
+    assert asked == [str(hops.identity), str(server.identity)]
+
+
+def test_a_second_locked_key_is_asked_for_when_the_first_is_refused(
+    server: Server, no_keys: Path, tmp_path: Path
+) -> None:
+    wrong, right = make_key(tmp_path / "wrong", passphrase="1 word"), make_key(tmp_path / "right", passphrase="2 words")
+    secrets = {str(wrong): "1 word", str(right): "2 words"}
+    (server.folder / "authorized_keys").write_text(right.with_suffix(".pub").read_text())
+    (no_keys / "config").write_text(f"Host *\n  IdentityFile {wrong}\n  IdentityFile {right}\n")
+    address = server.address(identity=None)
+    connected = Link(address, known_hosts=server.known_hosts, patience_s=20, keyring=Keyring(secrets.__getitem__))
+    assert host_on(connected, tmp_path / "root").run(["echo", "here"]).output == "here\n"
 
 
 def test_a_key_file_that_is_missing_is_told(server: Server, tmp_path: Path) -> None:
