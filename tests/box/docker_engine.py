@@ -23,6 +23,8 @@ SUITE, SUITE_PYTHON = "bookworm", (3, 11)
 IMAGE = "cosmosq-test"
 PACKAGES = Path(cv2.__file__).parents[1]
 """The simulated engine's numpy, av and cv2; Debian's Python looks for its own where we mount them."""
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cosmosq-tests"
+"""Of the person, also while a test has given itself another home."""
 TOOLS = ("docker", "dockerd", "debootstrap", "setpriv", "unshare")
 
 
@@ -36,9 +38,9 @@ def missing() -> str | None:
     return None
 
 
-def require() -> None:
-    """Skip where there can be no engine; CI must have one."""
-    if (reason := missing()) is not None:
+def require(reason: str | None = None) -> None:
+    """Skip where there can be no engine, or for another reason; CI must have one."""
+    if (reason := reason or missing()) is not None:
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -154,11 +156,10 @@ def docker_engine() -> Iterator[DockerEngine]:
 
 def image_archive() -> Path:
     """A Debian with Python as a tar file, made once per machine and suite."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cosmosq-tests"
-    archive = cache / f"{SUITE}-python3.tar"
+    archive = CACHE / f"{SUITE}-python3.tar"
     if not archive.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache) as work:
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as work:
             root, part = Path(work) / "root", Path(work) / archive.name
             _run("debootstrap", "--variant=minbase", "--include=python3", SUITE, str(root))
             _run("tar", "-C", str(root), "--exclude=./var/cache", "--exclude=./var/lib/apt", "-cf", str(part), ".")
