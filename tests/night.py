@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,10 @@ from cosmosq.cli.init import create
 from cosmosq.config import Config, load_config
 from cosmosq.db import Ledger, open_ledger
 from cosmosq.enqueue import enqueue, wishes_for
+from cosmosq.hosts import open_host
 from cosmosq.paths import Workspace
 from cosmosq.report import detail, query
+from cosmosq.session.site import Site
 from cosmosq.worker import Worker
 from tests.media import make_video
 
@@ -195,6 +198,24 @@ def make_night(
     arguments = [f"{role}={make_video(root / f'{role}.mp4', seed=seed)}" for seed, role in enumerate(roles)]
     clips.add(night.ledger, night.workspace, "shot", arguments, now=now())
     return night
+
+
+def site_of(night: Night) -> Site:
+    """The host as the library's own functions want it."""
+    config = night.config.host()
+    return Site(
+        workspace=night.workspace,
+        ledger=night.ledger,
+        host=open_host(config, night.workspace),
+        config=config,
+        retries=0,
+        poll_s=0.02,
+        abandoned=threading.Event(),
+    )
+
+
+KEY = {"engine": "simulated", "pipeline": "transfer", "hints": ["edge"], "av": False, "checkpoints": {}}
+"""Of a session for the jobs that `Night.enqueue` makes."""
 
 
 def dotted(name: str) -> str:

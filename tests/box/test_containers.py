@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,11 @@ from typing import Any
 import pytest
 
 from cosmosq.errors import HostFailed, Unreachable
-from cosmosq.hosts import open_host
 from cosmosq.session import container, remote
 from cosmosq.session.launcher import launcher_of
-from cosmosq.session.site import Site
 from tests.box import sshd
 from tests.box.docker_engine import IMAGE, DockerEngine, container_settings
-from tests.night import Night, make_night, wait_for
+from tests.night import KEY, Night, make_night, site_of, wait_for
 
 STRANGER = 12345
 
@@ -48,22 +45,6 @@ def configure(night: Night, lines: str) -> None:
     """Add to the table of the host."""
     path = night.workspace.config_path
     path.write_text(path.read_text().replace("idle_close", f"{lines}idle_close", 1))
-
-
-def site_of(night: Night) -> Site:
-    config = night.config.host()
-    return Site(
-        workspace=night.workspace,
-        ledger=night.ledger,
-        host=open_host(config, night.workspace),
-        config=config,
-        retries=0,
-        poll_s=0.02,
-        abandoned=threading.Event(),
-    )
-
-
-KEY = {"engine": "simulated", "pipeline": "transfer", "hints": ["edge"], "av": False, "checkpoints": {}}
 
 
 def start_long(night: Night) -> Any:
