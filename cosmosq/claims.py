@@ -15,6 +15,11 @@ from cosmosq.moves import cancel_dependents, move, record
 from cosmosq.status import UNSUCCESSFUL, Phase, Status
 
 
+def attempt_name(job_id: int, number: int) -> str:
+    """Name of an attempt in its session's folder."""
+    return f"{job_id}-{number}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """A job that is ours until the lease runs out: proof of the right to move it."""
@@ -30,7 +35,7 @@ class Claim:
     @property
     def name(self) -> str:
         """Name of the attempt in the session folder."""
-        return f"{self.job_id}-{self.number}"
+        return attempt_name(self.job_id, self.number)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,7 +69,7 @@ class _Tail:
         return status
 
     def _read(self, place: "LogPlace") -> bytes:
-        if place.host is None:
+        if place.path is not None:
             path = self.app.workspace.root / place.path
             try:
                 with path.open("rb") as stream:
@@ -77,8 +77,11 @@ class _Tail:
                     return stream.read(1 << 20)
             except FileNotFoundError as error:
                 raise NotFound(f"the log of job {self.job_id} is not there any more: {path}") from error
+        from cosmosq.claims import attempt_name
         from cosmosq.hosts import open_host
+        from cosmosq.session.folder import SessionFolder
 
-        config = self.app.config.host(place.host)
-        host = open_host(config, self.app.workspace, keyring=self.app.keyring)
-        return host.read(PurePosixPath(place.path), offset=self.printed)
+        folder = SessionFolder(path=PurePosixPath(place.session_path or ""))
+        remote = folder.attempt_log(attempt_name(self.job_id, place.attempt))
+        host = open_host(self.app.config.host(place.host), self.app.workspace, keyring=self.app.keyring)
+        return host.read(remote, offset=self.printed)

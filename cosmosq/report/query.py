@@ -132,10 +132,11 @@ class LogPlace:
     """Where the log of an attempt lies."""
 
     attempt: int
-    path: str
-    """On the host, or relative to the workspace."""
+    path: str | None
+    """Relative to the workspace; None while it is on the host."""
+    session_path: str | None
+    """Folder of the attempt's session on its host."""
     host: str | None
-    """None: it is on this disk."""
 
 
 def newest_log(session: Session, job_id: int) -> LogPlace | None:
@@ -151,10 +152,7 @@ def newest_log(session: Session, job_id: int) -> LogPlace | None:
     row = session.execute(statement).first()
     if row is None or (row.path is None and row.remote_path is None):
         return None
-    if row.path is not None:
-        return LogPlace(attempt=row.number, path=row.path, host=None)
-    remote = f"{row.remote_path}/attempts/{job_id}-{row.number}/log.txt"
-    return LogPlace(attempt=row.number, path=remote, host=row.host)
+    return LogPlace(attempt=row.number, path=row.path, session_path=row.remote_path, host=row.host)
 
 
 def moves_since(session: Session, event_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:

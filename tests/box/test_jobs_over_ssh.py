@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.box.proxy import Proxy
-from tests.box.sshd import Server
+from tests.box.sshd import Server, settings_of
 from tests.night import Night, make_night, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_keys")
@@ -22,19 +21,9 @@ def make(server: Server, tmp_path: Path) -> Iterator[Callable[..., Night]]:
     made: list[Night] = []
 
     def factory(port: int | None = None, **simulator: Any) -> Night:
-        at = server.address()
-        host = {
-            "transport": "ssh",
-            "address": at.host,
-            "port": port or at.port,
-            "user": at.user,
-            "identity": at.identity,
-            "root": str(tmp_path / "the box"),
-            "python": sys.executable,
-        }
-        night = make_night(tmp_path, simulator=simulator, host=host)
+        night = make_night(tmp_path, simulator=simulator, host=settings_of(server, tmp_path / "the box", port))
         known = server.known_hosts.read_text()
-        night.workspace.known_hosts_path.write_text(known + known.replace(f":{at.port} ", f":{port} "))
+        night.workspace.known_hosts_path.write_text(known + known.replace(f":{server.port} ", f":{port} "))
         made.append(night)
         return night
 
@@ -76,28 +65,17 @@ def test_a_worker_killed_mid_generation_follows_on(make: Callable[..., Night]) -
     assert_done_once(night)
 
 
+@pytest.mark.parametrize("away_until_the_end", [False, True])
 def test_a_server_stopped_and_started_mid_generation_changes_nothing(
-    make: Callable[..., Night], server: Server
-) -> None:
-    night = make(step_s=0.02)
-    night.enqueue(num_steps=100)
-    worker = night.worker("--until-empty")
-    wait_for(lambda: is_generating(night), "some steps")
-    server.stop()
-    server.start()
-    worker.communicate(timeout=60)
-    assert_done_once(night)
-
-
-def test_a_server_that_is_away_until_the_generation_is_over_changes_nothing(
-    make: Callable[..., Night], server: Server
+    make: Callable[..., Night], server: Server, away_until_the_end: bool
 ) -> None:
     night = make(step_s=0.02)
     night.enqueue(num_steps=60)
     worker = night.worker("--until-empty")
     wait_for(lambda: is_generating(night), "some steps")
     server.stop()
-    wait_for(lambda: night.generations, "the end of the generation")
+    if away_until_the_end:
+        wait_for(lambda: night.generations, "the end of the generation")
     server.start()
     worker.communicate(timeout=60)
     assert_done_once(night)

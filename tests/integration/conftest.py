@@ -1,4 +1,4 @@
-"""Workspaces whose host is this machine."""
+"""Workspaces whose host is this machine, and the folder of a box without a workspace."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.box_tools import Box, make_video
 from tests.night import Night, make_night
 
 
@@ -22,3 +23,18 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Night]]:
     yield factory
     for night in made:
         night.close()
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Iterator[Box]:
+    """A box whose folder needs quoting."""
+    box = Box(tmp_path / """the "GPU" box's folder""")
+    box.root.mkdir()
+    yield box
+    box.close()
+
+
+@pytest.fixture
+def video(box: Box) -> Path:
+    """An input on it."""
+    return make_video(box.root / "videos" / "it's a clip.mp4")

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,14 +14,6 @@ import pytest
 from tests.integration.box_tools import SCRIPTS, Box, BoxSession, run_box, wait_for
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path / """the "GPU" box's folder""")
-    box.root.mkdir()
-    yield box
-    box.close()
 
 
 def sleeping(box: Box, name: str = "s1", argv: list[str] = SLEEP) -> BoxSession:

@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,19 +10,6 @@ import av
 import pytest
 
 from tests.integration.box_tools import MEDIA, Box, Json, frame_count, make_spec, make_video, sha256, wait_for
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path / """the "GPU" box's folder""")
-    box.root.mkdir()
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def video(box: Box) -> Path:
-    return make_video(box.root / "videos" / "it's a clip.mp4")
 
 
 def test_an_attempt_yields_a_whole_video_and_what_made_it(box: Box, video: Path) -> None:

@@ -3,7 +3,6 @@
 import errno
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -13,19 +12,6 @@ from tests.integration.box_tools import SCRIPTS, Box, Json, make_spec, make_vide
 
 sys.path.insert(0, str(SCRIPTS))
 from failures import BadInput, Cancelled, InvalidSpec, failure_of
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path / """the "GPU" box's folder""")
-    box.root.mkdir()
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def video(box: Box) -> Path:
-    return make_video(box.root / "videos" / "it's a clip.mp4")
 
 
 def test_a_blocked_prompt_is_a_result_of_its_own(box: Box, video: Path) -> None:
