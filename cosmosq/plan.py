@@ -176,7 +176,7 @@ class _Desk:
             key: tuple[Any, ...] = (record.id,)
             if not varies_clip:
                 base = self._base(record, {})
-                key = (tuple(sorted(base.own.items())), base.roles)
+                key = (in_one_spelling(base.own), base.roles)
             if key not in found:
                 found[key] = expand(definition, self._base_of(record), wanted=wanted)
             expansions.append(found[key])

@@ -20,7 +20,8 @@ from cosmosq.errors import HostFailed
 from cosmosq.files import part_of, publish, writing
 from cosmosq.hosts import receive
 from cosmosq.hosts.host import Completed
-from cosmosq.hosts.link import Arrivals, Link
+from cosmosq.hosts.link import Link
+from cosmosq.hosts.transport import Arrivals
 
 T = TypeVar("T")
 
