@@ -79,14 +79,13 @@ def _show(
 
 
 def values_of(definition: "Definition", trials: Iterable[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
-    """Each parameter, how it varies, and the values that trials have of it."""
+    """Each parameter, how it varies, and the values that trials have of it; then those that are fixed."""
     drawn: dict[str, dict[Any, None]] = {name: {} for name in definition.parameters}
     for trial in trials:
         for name, value in trial.items():
             drawn.setdefault(name, {})[value] = None
-    return [
-        (name, output.one_line(_how(definition, name), 40), _values(list(values))) for name, values in drawn.items()
-    ]
+    varied = [(name, output.one_line(_how(definition, name), 40), _values(list(v))) for name, v in drawn.items()]
+    return varied + [(name, "fixed", _values([value])) for name, value in definition.fixed.items()]
 
 
 def _how(definition: "Definition", name: str) -> str:
@@ -127,18 +126,14 @@ def show_trials(trials: Sequence[dict[str, Any]], parameters: Iterable[str]) -> 
 
     assigned = dict.fromkeys(name for trial in trials for name in trial["assignment"])
     names = [name for name in dict.fromkeys((*parameters, *assigned)) if name in assigned]
-    rows = [
-        [
-            trial["trial"],
-            *(
-                output.one_line(written(told[name]), 40) if name in (told := trial["assignment"]) else ""
-                for name in names
-            ),
-            output.one_line(", ".join(f"{job['id']} {job['status']}" for job in trial.get("jobs", ())), 60),
-        ]
-        for trial in trials[:_TRIALS]
-    ]
-    output.emit_table(["trial", *names, "jobs" if any(trial.get("jobs") for trial in trials) else ""], rows)
+    with_jobs = ["jobs"] if any("jobs" in trial for trial in trials) else []
+    rows = []
+    for trial in trials[:_TRIALS]:
+        told = trial["assignment"]
+        values = [output.one_line(written(told[name]), 40) if name in told else "" for name in names]
+        jobs = output.one_line(", ".join(f"{job['id']} {job['status']}" for job in trial.get("jobs", ())), 60)
+        rows.append([trial["trial"], *values, *([jobs] if with_jobs else [])])
+    output.emit_table(["trial", *names, *with_jobs], rows)
     if len(trials) > _TRIALS:
         output.say(f"… and {len(trials) - _TRIALS:,} more: --json has all")
 

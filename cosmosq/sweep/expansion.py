@@ -115,11 +115,11 @@ def _trial(
 ) -> Trial | None:
     """The trial of an assignment; None if it is excluded, impossible, or there already."""
     base = base_of(assignment)
-    assigned = _resolved(definition, base, assignment)
-    values = _complete(definition, base, {n: v for n, v in assigned.items() if n not in BESIDE})
+    assigned, off = _resolved(definition, base, assignment)
+    values = _complete(definition, base, off, assigned)
     for name in irrelevant(values, base.roles) & assigned.keys():
         del assigned[name]
-    values = _complete(definition, base, {n: v for n, v in assigned.items() if n not in BESIDE})
+    values = _complete(definition, base, off, assigned)
     told = {**values, **assigned}
     key = (*(assigned.get(name) for name in BESIDE if name != CONTROLS), *values.values())
     if key in seen or any(_is_excluded(each, told) for each in definition.excludes):
@@ -138,34 +138,41 @@ def _is_excluded(conditions: Mapping[str, Any], told: Mapping[str, Any]) -> bool
     return all(name in told and condition.holds(told[name]) for name, condition in conditions.items())
 
 
-def _complete(definition: Definition, base: Base, assigned: Values) -> dict[str, Value]:
-    given = {**base.own, **definition.fixed, **assigned}
+def _complete(definition: Definition, base: Base, off: Values, assigned: Mapping[str, Any]) -> dict[str, Value]:
+    parameters = {name: value for name, value in assigned.items() if name not in BESIDE}
+    given = {**base.own, **definition.fixed, **off, **parameters}
     return complete(kind_of(given), given)
 
 
-def _resolved(definition: Definition, base: Base, assignment: dict[str, Any]) -> dict[str, Any]:
-    """The assignment in the parameters' types, with seeds, weights of the chosen hints, and sums."""
+def _resolved(
+    definition: Definition, base: Base, assignment: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Value]]:
+    """The assignment in the parameters' types, with seeds, weights of the chosen hints, and sums.
+
+    Returns:
+        the assignment, and weights of nothing for hints that were not chosen.
+    """
     assigned = {name: in_type(name, value) for name, value in assignment.items() if name != SEED_OFFSET}
     given = {**base.own, **definition.fixed}
     if SEED_OFFSET in assignment:
         first = given.get("seed", complete(kind_of(given))["seed"])
         assigned["seed"] = in_type("seed", int(first) + assignment[SEED_OFFSET])
-    if CONTROLS in assigned:
-        _choose_hints(assigned, given)
+    off = _choose_hints(assigned, given) if CONTROLS in assigned else {}
     for simplex in definition.simplexes:
-        _scale(simplex, assigned, given)
-    return assigned
+        _scale(simplex, assigned, {**given, **off})
+    return assigned, off
 
 
-def _choose_hints(assigned: dict[str, Any], given: Values) -> None:
+def _choose_hints(assigned: dict[str, Any], given: Values) -> dict[str, Value]:
+    off: dict[str, Value] = {}
     for hint in SWEPT_HINTS:
         name = f"{hint}.weight"
         if hint not in assigned[CONTROLS]:
             assigned.pop(name, None)
-            if given.get(name):
-                assigned[name] = 0.0
+            off[name] = 0.0
         elif name not in assigned and not given.get(name):
             assigned[name] = DEFAULT_WEIGHT
+    return off
 
 
 def _scale(simplex: Simplex, assigned: dict[str, Any], given: Values) -> None:

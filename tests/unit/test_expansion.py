@@ -94,7 +94,7 @@ def test_the_weight_of_a_hint_that_a_trial_does_not_use_makes_no_second_trial() 
     found = trials_of(define(controls=[["edge"], ["depth"]], parameters={"edge.weight": [0.2, 0.8]}))
     assert [(t["controls"], t.get("edge.weight")) for t in found] == [
         (("edge",), 0.2),
-        (("depth",), 0.0),
+        (("depth",), None),
         (("edge",), 0.8),
     ]
 
