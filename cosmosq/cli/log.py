@@ -1,7 +1,9 @@
 """`cosmosq log`."""
 
+import codecs
 import time
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from cosmosq.errors import InvalidInput, JobFailed, NotFound
 from cosmosq.status import ENDED, Status
 
 if TYPE_CHECKING:
+    from cosmosq.hosts import Host
     from cosmosq.report.query import LogPlace
 
 _FOLLOW_S = 0.3
@@ -32,10 +35,11 @@ def log(app: App, job: str, follow: bool) -> None:
     if len(ids) != 1:
         raise InvalidInput(f"{job} names {len(ids)} jobs: give one")
     tail = _Tail(app=app, job_id=ids[0])
-    status = tail.print_new()
-    while follow and status not in ENDED:
-        time.sleep(_FOLLOW_S)
+    with closing(tail):
         status = tail.print_new()
+        while follow and status not in ENDED:
+            time.sleep(_FOLLOW_S)
+            status = tail.print_new()
     if not tail.printed:
         raise NotFound(f"job {ids[0]} is {status} and has no log")
     if follow and status != Status.SUCCEEDED:
@@ -51,6 +55,10 @@ class _Tail:
     attempt: int = 0
     printed: int = 0
     """Bytes of this attempt's log that were printed."""
+    decoder: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
+    """Keeps half a character for the next look."""
+    hosts: dict[str | None, "Host"] = field(default_factory=dict)
+    """Those that were asked; a login for each look would be a burden to them."""
 
     def print_new(self) -> Status:
         """Print what is new and return the job's status."""
@@ -63,9 +71,10 @@ class _Tail:
         if place is not None:
             if place.attempt != self.attempt:
                 self.attempt, self.printed = place.attempt, 0
+                self.decoder.reset()
             while data := self._read(place):
                 self.printed += len(data)
-                output.emit_raw(output.clean(data.decode(errors="replace")))
+                output.emit_raw(output.clean(self.decoder.decode(data)))
         return status
 
     def _read(self, place: "LogPlace") -> bytes:
@@ -78,10 +87,20 @@ class _Tail:
             except FileNotFoundError as error:
                 raise NotFound(f"the log of job {self.job_id} is not there any more: {path}") from error
         from cosmosq.claims import attempt_name
-        from cosmosq.hosts import open_host
         from cosmosq.session.folder import SessionFolder
 
         folder = SessionFolder(path=PurePosixPath(place.session_path or ""))
         remote = folder.attempt_log(attempt_name(self.job_id, place.attempt))
-        host = open_host(self.app.config.host(place.host), self.app.workspace, keyring=self.app.keyring)
-        return host.read(remote, offset=self.printed)
+        return self._host(place.host).read(remote, offset=self.printed)
+
+    def _host(self, name: str | None) -> "Host":
+        from cosmosq.hosts import open_host
+
+        if name not in self.hosts:
+            config = self.app.config.host(name)
+            self.hosts[name] = open_host(config, self.app.workspace, keyring=self.app.keyring)
+        return self.hosts[name]
+
+    def close(self) -> None:
+        for host in self.hosts.values():
+            host.close()

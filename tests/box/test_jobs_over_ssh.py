@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cosmosq.cli import output
 from tests.box.proxy import Proxy
 from tests.box.sshd import Server, settings_of
 from tests.night import Night, make_night, wait_for
@@ -52,6 +55,26 @@ def test_jobs_succeed_over_one_login(make: Callable[..., Night], server: Server)
     assert (len(night.loads), len(night.generations)) == (1, 2)
     assert len(list((night.box / "videos").iterdir())) == 1
     assert server.logins == 1
+
+
+def test_a_log_is_followed_from_the_box_to_its_end_over_one_login(make: Callable[..., Night], server: Server) -> None:
+    night = make(step_s=0.02)
+    night.enqueue(num_steps=100)
+    worker = night.worker("--until-empty")
+    wait_for(lambda: is_generating(night), "some steps")
+    command = [sys.executable, "-m", "cosmosq", "-w", str(night.workspace.root), "log", "-f", "1"]
+    following = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    night.processes.append(following)
+    assert following.stdout is not None
+    first = following.stdout.readline()
+    assert night.statuses() == ["running"], "nothing was printed before the job had ended"
+    rest = following.stdout.read()
+    following.wait(timeout=60)
+    worker.communicate(timeout=60)
+    log = next(artifact["path"] for artifact in night.job(1)["artifacts"] if artifact["kind"] == "log")
+    assert following.returncode == 0
+    assert first + rest == output.clean((night.workspace.root / log).read_bytes().decode())
+    assert server.logins == 2, "the worker's and one more"
 
 
 def test_a_worker_killed_mid_generation_follows_on(make: Callable[..., Night]) -> None:
