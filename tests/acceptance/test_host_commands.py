@@ -24,10 +24,10 @@ from cosmosq.paths import Workspace
 from tests.acceptance.command_line import Answer, Shell, traces
 from tests.acceptance.terminal import Terminal
 from tests.box.docker_engine import IMAGE, docker_engine, require
-from tests.box.sshd import Server, can_start, free_port, make_key, make_server
+from tests.box.sshd import Server, free_port, make_key, make_server, skip_reason
 from tests.night import make_night, wait_for
 
-needs_sshd = pytest.mark.skipif(can_start() is not None, reason=str(can_start()))
+needs_sshd = pytest.mark.skipif(skip_reason() is not None, reason=str(skip_reason()))
 USER = getpass.getuser()
 PACKAGES = Path(cv2.__file__).parents[1]
 

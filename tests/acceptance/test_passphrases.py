@@ -14,10 +14,10 @@ import pytest
 from cosmosq.paths import Workspace
 from tests.acceptance.command_line import Shell
 from tests.acceptance.terminal import INTERRUPT, Terminal
-from tests.box.sshd import Server, can_start, make_server, settings_of
+from tests.box.sshd import Server, make_server, settings_of, skip_reason
 from tests.night import Night, make_night, wait_for
 
-pytestmark = pytest.mark.skipif(can_start() is not None, reason=str(can_start()))
+pytestmark = pytest.mark.skipif(skip_reason() is not None, reason=str(skip_reason()))
 
 SECRET = "open sesame ünd more"
 QUESTION = "Enter passphrase for key"

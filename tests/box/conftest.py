@@ -12,7 +12,7 @@ from tests.box.sshd import Server, make_server
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if reason := sshd.can_start():
+    if reason := sshd.skip_reason():
         pytest.skip(reason)
     server = make_server(tmp_path_factory.mktemp("sshd") / "server")
     yield server
@@ -22,7 +22,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """A server that a test may stop, freeze and give another key."""
-    if reason := sshd.can_start():
+    if reason := sshd.skip_reason():
         pytest.skip(reason)
     server = make_server(tmp_path / "server")
     yield server

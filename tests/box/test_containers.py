@@ -368,7 +368,7 @@ def test_a_session_keeps_its_container_when_the_configuration_changes(make: Make
 
 
 def test_a_job_runs_in_a_container_over_ssh(make: MakeNight, engine: DockerEngine, tmp_path: Path) -> None:
-    if (reason := sshd.can_start()) is not None:
+    if (reason := sshd.skip_reason()) is not None:
         pytest.skip(reason)
     server = sshd.make_server(tmp_path / "sshd")
     try:

@@ -18,13 +18,15 @@ from tests.night import Night, make_night, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_keys")
 
+BOX = """the $(touch pwned) `touch pwned` "box"'s; touch pwned & folder"""
+
 
 @pytest.fixture
 def make(server: Server, tmp_path: Path) -> Iterator[Callable[..., Night]]:
     made: list[Night] = []
 
     def factory(port: int | None = None, **simulator: Any) -> Night:
-        night = make_night(tmp_path, simulator=simulator, host=settings_of(server, tmp_path / "the box", port))
+        night = make_night(tmp_path, simulator=simulator, host=settings_of(server, tmp_path / BOX, port))
         known = server.known_hosts.read_text()
         night.workspace.known_hosts_path.write_text(known + known.replace(f":{server.port} ", f":{port} "))
         made.append(night)
@@ -46,7 +48,9 @@ def is_generating(night: Night) -> bool:
     return (night.job(1)["step"] or 0) > 5
 
 
-def test_jobs_succeed_over_one_login(make: Callable[..., Night], server: Server) -> None:
+def test_jobs_succeed_over_one_login_whatever_things_are_called(
+    make: Callable[..., Night], server: Server, tmp_path: Path
+) -> None:
     night = make()
     for prompt in ("one", "two $(touch pwned) 'quoted' 🎬"):
         night.enqueue(prompt)
@@ -55,6 +59,7 @@ def test_jobs_succeed_over_one_login(make: Callable[..., Night], server: Server)
     assert (len(night.loads), len(night.generations)) == (1, 2)
     assert len(list((night.box / "videos").iterdir())) == 1
     assert server.logins == 1
+    assert not list(tmp_path.rglob("pwned"))
 
 
 def test_a_log_is_followed_from_the_box_to_its_end_over_one_login(make: Callable[..., Night], server: Server) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from paramiko.buffered_pipe import PipeTimeout
 
-from cosmosq.errors import Unreachable
+from cosmosq.errors import HostFailed, Unreachable
 from cosmosq.hosts import keys, transport
 from cosmosq.hosts.keys import HostKeyChanged, HostKeyUnknown, Keyring
 from cosmosq.hosts.link import Link, LoginRefused, growing_pauses
@@ -311,6 +311,13 @@ def test_small_requests_do_not_wait_for_each_other(server: Server) -> None:
     transport = server.link().connection().transport
     assert transport.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert transport.remote_cipher == "aes128-gcm@openssh.com"
+
+
+def test_a_program_that_prints_without_end_is_cut_off(server: Server, tmp_path: Path) -> None:
+    host = host_on(server.link(), tmp_path / "root")
+    with pytest.raises(HostFailed, match="without end"):
+        host.run(["yes"])
+    assert host.run(["echo", "here"]).output == "here\n"
 
 
 def test_half_a_gigabyte_does_not_make_a_link_exchange_its_keys(server: Server, tmp_path: Path) -> None:
