@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +12,30 @@ import pytest
 from tests.acceptance.command_line import Shell
 from tests.night import Night, make_night, wait_for
 
+MEMORY_BYTES = 400 << 20
+"""Of a worker, whatever the box says; an idle one has a quarter of that."""
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
 @pytest.fixture
 def night(tmp_path: Path) -> Iterator[Night]:
-    """A night in which the engine hangs over job 1, so that only the test says what happens to it."""
-    made = make_night(tmp_path, faults=[{"do": "hang", "match": "bewitched", "times": 1}], retries=0)
-    made.enqueue("bewitched")
+    made = bewitched(tmp_path)
     yield made
     made.close()
+
+
+def bewitched(folder: Path, host: Mapping[str, object] | None = None) -> Night:
+    """A night in which the engine hangs over job 1, so that only the test says what happens to it."""
+    made = make_night(folder, faults=[{"do": "hang", "match": "bewitched", "times": 1}], retries=0, host=host)
+    made.enqueue("bewitched")
+    return made
 
 
 @pytest.fixture
 def tell(night: Night) -> Callable[..., dict[str, Any]]:
     """Let the session of the running job say something and end; returns the job."""
 
-    def told(lines: bytes, log_bytes: int = 0) -> dict[str, Any]:
+    def told(lines: bytes, log_bytes: int = 0, link: str = "") -> dict[str, Any]:
         worker = night.worker("--until-empty")
         wait_for(lambda: night.job(1)["phase"] == "generating", "the generation")
         if log_bytes:
@@ -36,14 +43,23 @@ def tell(night: Night) -> Callable[..., dict[str, Any]]:
                 stream.truncate(log_bytes)
                 stream.seek(0, os.SEEK_END)
                 stream.write(b"the last words\n")
+        if link:
+            (next(night.box.glob("sessions/*/attempts/1-1")) / "output.mp4").symlink_to(link)
         with next(night.box.glob("sessions/*/events.jsonl")).open("ab") as stream:
             stream.write(lines)
         wait_for(lambda: night.statuses() != ["running"], "the end of the attempt")
+        assert most_memory(worker.pid) < MEMORY_BYTES
         worker.terminate()
         worker.communicate(timeout=30)
         return night.job(1)
 
     return told
+
+
+def most_memory(pid: int) -> int:
+    """Most bytes of memory that a process ever had."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:"))
 
 
 def line(event: str, **more: object) -> bytes:
@@ -61,6 +77,15 @@ def test_names_that_lead_elsewhere_are_not_fetched(night: Night, tell: Callable[
     assert not list(night.workspace.root.rglob("*evil*"))
     after = {path for path in night.workspace.root.rglob("*") if "outputs" not in path.parts}
     assert {path for path in after - before if night.workspace.folder not in path.parents} == set()
+
+
+@pytest.mark.parametrize("target", ["/dev/zero", "/etc", "output.mp4"])
+def test_a_link_in_place_of_a_video_fails_the_attempt(
+    night: Night, tell: Callable[..., dict[str, Any]], target: str
+) -> None:
+    job = tell(line("done", artifacts=[{"name": "output.mp4", "sha256": EMPTY, "bytes": 0}]), link=target)
+    assert (job["status"], job["error"]) == ("failed", "host_failed")
+    assert not [path for path in night.workspace.outputs_path.rglob("*") if path.suffix in (".mp4", ".part")]
 
 
 @pytest.mark.parametrize(
