@@ -74,8 +74,8 @@ class Link:
         patience_s: float,
         give_up: threading.Event | None = None,
         keyring: Keyring | None = None,
-        watch_s: float = WATCH_S,
-        answer_s: float = ANSWER_S,
+        watch_s: float | None = None,
+        answer_s: float | None = None,
     ) -> None:
         """
         Args:
@@ -83,15 +83,15 @@ class Link:
             patience_s: how long a lost link is opened again before `Unreachable` is raised.
             give_up: set to stop that at once.
             keyring: asks for the passphrases of keys; None if there is nobody to ask.
-            watch_s: seconds between two looks at whether the peer is alive.
-            answer_s: seconds that it may take to answer.
+            watch_s: seconds between two looks at whether the peer is alive; WATCH_S by default.
+            answer_s: seconds that it may take to answer; ANSWER_S by default.
         """
         self.address = address
         self._known_hosts = known_hosts
         self._patience_s = patience_s
         self._give_up = give_up or threading.Event()
         self._keyring = keyring
-        self._watch_s, self._answer_s = watch_s, answer_s
+        self._watch_s, self._answer_s = watch_s or WATCH_S, answer_s or ANSWER_S
         self._lock = threading.Lock()
         self._connection: fabric.Connection | None = None
 

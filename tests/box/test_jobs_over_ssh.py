@@ -134,15 +134,23 @@ def test_a_start_whose_reply_is_lost_begins_one_session(make: Callable[..., Nigh
         assert len(list(night.box.glob("sessions/*"))) == 1
 
 
-@pytest.mark.parametrize("phase", ["uploading", "generating", "downloading"])
+WATCHFUL = "from cosmosq.hosts import link; link.WATCH_S, link.ANSWER_S = 0.5, 1.0"
+"""Notices a dead link within 2 s instead of 30."""
+
+
+@pytest.mark.parametrize(
+    ("phase", "first"),
+    [("uploading", WATCHFUL), ("generating", ""), ("downloading", WATCHFUL)],
+    ids=["uploading", "generating", "downloading"],
+)
 def test_a_link_that_swallows_everything_changes_nothing(
-    make: Callable[..., Night], server: Server, phase: str
+    make: Callable[..., Night], server: Server, phase: str, first: str
 ) -> None:
     with Proxy(server.port) as proxy:
         proxy.delay_s = 0.003
         night = make(port=proxy.port, step_s=0.02)
         night.enqueue(num_steps=30)
-        worker = night.worker("--until-empty")
+        worker = night.worker("--until-empty", first=first)
         wait_for(lambda: night.job(1)["phase"] == phase or night.statuses() == ["succeeded"], phase)
         proxy.black_hole()
         log = night.workspace.log_path

@@ -20,14 +20,8 @@ from tests.night import KEY, Night, now, site_of, wait_for
 
 MakeNight = Callable[..., Night]
 
-IMPATIENT = """\
-import sys
-from cosmosq import db
-from cosmosq.cli import main
-db.BUSY_TIMEOUT_MS = 300
-sys.exit(main(sys.argv[1:]))
-"""
-"""The command line, which waits for the ledger's write lock for 0.3 s instead of 30."""
+IMPATIENT = "from cosmosq import db; db.BUSY_TIMEOUT_MS = 300"
+"""Waits for the ledger's write lock for 0.3 s instead of 30."""
 
 
 def test_run_follows_a_worker_and_goes_on_when_that_one_leaves(make: MakeNight) -> None:
@@ -105,9 +99,7 @@ def test_a_worker_that_waits_too_long_for_the_ledger_stops_and_the_next_one_repe
     night = make(simulator={"step_s": 0.02})
     assert night.sql("PRAGMA busy_timeout") == [(db.BUSY_TIMEOUT_MS,)] == [(30_000,)]
     night.enqueue(num_steps=60)
-    command = [sys.executable, "-c", IMPATIENT, "-w", str(night.workspace.root), "worker", "--poll", "0.02"]
-    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    night.processes.append(worker)
+    worker = night.worker(first=IMPATIENT)
     wait_for(lambda: (night.job(1)["step"] or 0) > 5, "some steps")
     with write_lock(night):
         said, _ = worker.communicate(timeout=60)
