@@ -245,10 +245,10 @@ def test_what_is_no_sweep_or_prompt_is_not_found(shell: Shell) -> None:
 
 
 def test_yes_lifts_the_limit_on_jobs(shell: Shell) -> None:
-    (shell.folder / "huge.yaml").write_text(BAD_SWEEPS["huge.yaml"])
-    assert shell.run("sweep", "preview", "huge.yaml", "kitchen", "-p", "fps=range(1,102)", "--json").code == 2
-    said = shell.ok("sweep", "preview", "huge.yaml", "kitchen", "-p", "fps=range(1,102)", "--yes", "--json").json
-    assert said["jobs"] == 1000 * 101
+    huge = ("-p", "num_steps=range(1,1001)", "-p", "fps=range(1,102)", "--dry-run")
+    said = shell.refused(2, "enqueue", "kitchen", *huge)
+    assert said.startswith("101,000 jobs are more than 100,000: give --yes")
+    assert "1 prompt: 101,000 jobs" in shell.ok("enqueue", "kitchen", *huge, "--yes").out
 
 
 def test_json_is_all_there_is_on_stdout(shell: Shell) -> None:

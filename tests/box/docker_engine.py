@@ -1,6 +1,7 @@
 """A Docker engine for the tests alone: own socket, data and image, ended by its pid. It needs root, as Docker does."""
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -157,14 +158,21 @@ def docker_engine() -> Iterator[DockerEngine]:
 def image_archive() -> Path:
     """A Debian with Python as a tar file, made once per machine and suite."""
     archive = CACHE / f"{SUITE}-python3.tar"
-    if not archive.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as work:
-            root, part = Path(work) / "root", Path(work) / archive.name
-            _run("debootstrap", "--variant=minbase", "--include=python3", SUITE, str(root))
-            _run("tar", "-C", str(root), "--exclude=./var/cache", "--exclude=./var/lib/apt", "-cf", str(part), ".")
-            part.rename(archive)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        # Tests run beside one another: one makes it, the others wait.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not archive.exists():
+            _make_image(archive)
     return archive
+
+
+def _make_image(archive: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE) as work:
+        root, part = Path(work) / "root", Path(work) / archive.name
+        _run("debootstrap", "--variant=minbase", "--include=python3", SUITE, str(root))
+        _run("tar", "-C", str(root), "--exclude=./var/cache", "--exclude=./var/lib/apt", "-cf", str(part), ".")
+        part.rename(archive)
 
 
 def container_settings(command: str) -> dict[str, object]:
