@@ -1,0 +1,67 @@
+"""Which job next: priority first; within one, the open session's key up to a bounded overtaking; then age."""
+
+from bisect import bisect_left, insort
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A job that could start now."""
+
+    id: int
+    priority: int
+    key: str
+    """Digest of what a session must have loaded to serve it."""
+    overtaken: int = 0
+    """How many younger jobs of its priority began since it could."""
+
+
+def choose(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) -> Waiting | None:
+    """The job to start next; of those with the highest priority, the oldest and the oldest that fits are enough.
+
+    Args:
+        open_key: key of the open session, None for none.
+        max_overtake: so many younger jobs may be preferred to a job because they need no other model.
+    """
+    eldest = sorted(waiting, key=lambda job: (-job.priority, job.id))
+    if not eldest:
+        return None
+    head = eldest[0]
+    if head.overtaken >= max_overtake:
+        return head
+    fitting = (job for job in eldest if job.priority == head.priority and job.key == open_key)
+    return next(fitting, head)
+
+
+def line_up(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) -> Iterator[Waiting]:
+    """All jobs in the order in which they would start if none came or failed meanwhile."""
+    ordered = sorted(waiting, key=lambda job: (-job.priority, job.id))
+    for _, group in groupby(ordered, key=lambda job: job.priority):
+        queues: defaultdict[str, deque[Waiting]] = defaultdict(deque)
+        for job in group:
+            queues[job.key].append(job)
+        begun: list[int] = []
+        while queues:
+            head = min((queue[0] for queue in queues.values()), key=lambda job: job.id)
+            younger = len(begun) - bisect_left(begun, head.id)
+            fitting = [queues[open_key][0]] if open_key is not None and open_key in queues else []
+            chosen = choose([replace(head, overtaken=head.overtaken + younger), *fitting], open_key, max_overtake)
+            assert chosen is not None
+            open_key = chosen.key
+            queues[open_key].popleft()
+            if not queues[open_key]:
+                del queues[open_key]
+            insort(begun, chosen.id)
+            yield chosen
+
+
+def loads(line: Iterable[Waiting], open_key: str | None) -> int:
+    """How often the model is loaded for jobs in this order."""
+    count = 0
+    for job in line:
+        count += job.key != open_key
+        open_key = job.key
+    return count
