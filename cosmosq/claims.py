@@ -1,17 +1,20 @@
 """Claims: a worker's right to a job, from taking it to the end of its attempt. Only this module writes attempts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, select, update
+from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from cosmosq import policy
 from cosmosq.db import Ledger
 from cosmosq.errors import StaleClaim
-from cosmosq.models import Artifact, Attempt, Dependency, Job
+from cosmosq.models import Artifact, Attempt, Dependency, Event, Job
 from cosmosq.moves import cancel_dependents, move, record
+from cosmosq.policy import Waiting
+from cosmosq.retries import Repeat, pause_s
 from cosmosq.status import UNSUCCESSFUL, Phase, Status
 
 
@@ -29,6 +32,9 @@ class Claim:
     number: int
     owner: str
     host: str
+    priority: int = 0
+    key: str = ""
+    """Digest of what its session must have loaded."""
     session_id: str | None = None
     """Session of an attempt that was taken over; None for a new one."""
 
@@ -45,32 +51,71 @@ class Outcome:
     status: Status
     error: str | None = None
     message: str | None = None
-    repeatable: bool = False
-    """Whether another attempt may cure it."""
+    repeat: Repeat = Repeat.NEVER
+    """Whether another attempt may cure it, and how it is made."""
     generate_s: float | None = None
     artifacts: tuple[dict[str, Any], ...] = ()
     """Rows for `artifacts`, without the attempt."""
 
 
-def eligible(host: str, only: Sequence[int] | None = None) -> ColumnElement[bool]:
-    """Condition on Job: may start now on `host`; `only` narrows it to some ids."""
+def eligible(host: str, only: Sequence[int] | None = None, now: datetime | None = None) -> ColumnElement[bool]:
+    """Condition on Job: may start on `host`, at any time or `now`; `only` narrows it to some ids."""
     needed = aliased(Job)
     unmet = exists().where(
         Dependency.job_id == Job.id, Dependency.depends_on_id == needed.id, needed.status != Status.SUCCEEDED
     )
-    condition = and_(Job.host == host, Job.status == Status.QUEUED, ~unmet)
-    return condition if only is None else and_(condition, Job.id.in_(only))
+    parts = [Job.host == host, Job.status == Status.QUEUED, ~unmet]
+    if now is not None:
+        parts.append(or_(Job.due_at.is_(None), Job.due_at <= now))
+    if only is not None:
+        parts.append(Job.id.in_(only))
+    return and_(*parts)
 
 
-def next_id(ledger: Ledger, host: str, only: Sequence[int] | None = None) -> int | None:
-    """Id of the job that would be claimed now."""
+def is_empty(ledger: Ledger, host: str, only: Sequence[int] | None = None) -> bool:
+    """Whether no job of the host will start, now or when it is due."""
     with ledger.read() as session:
-        return session.scalar(_in_line(host, only))
+        return session.scalar(select(Job.id).where(eligible(host, only)).limit(1)) is None
 
 
-def _in_line(host: str, only: Sequence[int] | None) -> Select[int]:
+def next_in_line(
+    ledger: Ledger,
+    host: str,
+    *,
+    now: datetime,
+    only: Sequence[int] | None = None,
+    open_key: str | None = None,
+    max_overtake: int = 0,
+) -> Waiting | None:
+    """The job to start next; see `policy.choose` for the last two arguments."""
+    with ledger.read() as session:
+        head = session.execute(_in_line(host, only, now)).first()
+        if head is None:
+            return None
+        found = Waiting(id=head.id, priority=head.priority, key=head.session_key)
+        if open_key is None or open_key == head.session_key:
+            return found
+        same = (Job.priority == head.priority, Job.session_key == open_key)
+        fitting = session.execute(_in_line(host, only, now).where(*same)).first()
+        if fitting is None:
+            return found
+        seen = replace(found, overtaken=_overtaken(session, host, head))
+    others = Waiting(id=fitting.id, priority=fitting.priority, key=fitting.session_key)
+    return policy.choose([seen, others], open_key, max_overtake)
+
+
+def _overtaken(session: Session, host: str, head: Row[int, int, str, datetime | None, datetime]) -> int:
+    """How many younger jobs began since this one could."""
+    queued = select(func.max(Event.at)).where(Event.job_id == head.id, Event.event == Status.QUEUED)
+    since = max(filter(None, (session.scalar(queued), head.due_at, head.created_at)))
+    younger = (Job.host == host, Job.priority == head.priority, Job.id > head.id, Job.started_at >= since)
+    return session.scalar(select(func.count()).where(*younger)) or 0
+
+
+def _in_line(host: str, only: Sequence[int] | None, now: datetime) -> Select[int, int, str, datetime | None, datetime]:
     """Highest priority first, oldest within it."""
-    return select(Job.id).where(eligible(host, only)).order_by(Job.priority.desc(), Job.id).limit(1)
+    columns = (Job.id, Job.priority, Job.session_key, Job.due_at, Job.created_at)
+    return select(*columns).where(eligible(host, only, now)).order_by(Job.priority.desc(), Job.id).limit(1)
 
 
 def claim(
@@ -85,9 +130,10 @@ def claim(
 ) -> Claim | None:
     """Take the next job of the host; None when there is none."""
     with ledger.write() as session:
-        job = session.scalar(select(Job).where(Job.id == _in_line(host, only).scalar_subquery()))
-        if job is None:
+        head = session.execute(_in_line(host, only, now)).first()
+        if head is None:
             return None
+        job = session.get_one(Job, head.id)
         number = job.attempt + 1
         lease = {
             "lease_owner": owner,
@@ -107,7 +153,15 @@ def claim(
         )
         session.add(attempt)
         session.flush()
-        return Claim(job_id=job.id, attempt_id=attempt.id, number=number, owner=owner, host=host)
+        return Claim(
+            job_id=job.id,
+            attempt_id=attempt.id,
+            number=number,
+            owner=owner,
+            host=host,
+            priority=job.priority,
+            key=job.session_key,
+        )
 
 
 def adopt(ledger: Ledger, host: str, owner: str, *, lease_s: float, now: datetime) -> list[Claim]:
@@ -131,18 +185,20 @@ def adopt(ledger: Ledger, host: str, owner: str, *, lease_s: float, now: datetim
                 number=row.number,
                 owner=owner,
                 host=host,
+                priority=row.priority,
+                key=row.session_key,
                 session_id=row.session_id,
             )
             for row in rows
         ]
 
 
-def _running(session: Session, host: str) -> Sequence[Row[int, int, int, str | None]]:
+def _running(session: Session, host: str) -> Sequence[Row[int, int, int, str | None, int, str]]:
     statement = (
-        select(Attempt.id, Attempt.job_id, Attempt.number, Attempt.session_id)
+        select(Attempt.id, Attempt.job_id, Attempt.number, Attempt.session_id, Job.priority, Job.session_key)
         .join(Job, and_(Job.id == Attempt.job_id, Job.attempt == Attempt.number))
         .where(Job.host == host, Job.status == Status.RUNNING)
-        .order_by(Job.priority.desc(), Job.id)
+        .order_by(Attempt.id)
     )
     return session.execute(statement).all()
 
@@ -186,16 +242,43 @@ def progress(session: Session, attempt_id: int, *, clip: int, clips: int, step: 
     )
 
 
-def cancel_requested(ledger: Ledger, claim: Claim) -> bool:
-    """Whether a person asked to stop this job."""
+def wanted_otherwise(ledger: Ledger, job_ids: Sequence[int]) -> dict[int, str]:
+    """By id, what a person asked of these running jobs meanwhile: `cancel` or `hold`."""
+    asked = or_(Job.cancel_requested_at.is_not(None), Job.hold_requested_at.is_not(None))
+    statement = select(Job.id, Job.cancel_requested_at).where(Job.id.in_(job_ids), asked)
     with ledger.read() as session:
-        return session.scalar(select(Job.cancel_requested_at).where(Job.id == claim.job_id)) is not None
+        return {job_id: "cancel" if cancelled else "hold" for job_id, cancelled in session.execute(statement)}
 
 
-def finish(ledger: Ledger, claim: Claim, outcome: Outcome, *, retries: int, now: datetime) -> Status:
+def give_back(ledger: Ledger, claim: Claim, reason: str, now: datetime) -> Status:
+    """Undo a claim whose attempt has not begun on the host, and is sure not to; returns the job's status.
+
+    The attempt's row goes, so that its number is free again: it was none. An event keeps the reason.
+
+    Raises:
+        StaleClaim: the job is no longer ours.
+    """
+    with ledger.write() as session:
+        _own(session, claim)
+        session.execute(delete(Event).where(Event.attempt_id == claim.attempt_id))
+        session.execute(delete(Attempt).where(Attempt.id == claim.attempt_id))
+        record(session, "returned", now, job_id=claim.job_id, reason=reason)
+        began = select(Attempt.started_at).where(Attempt.job_id == claim.job_id, Attempt.number == claim.number - 1)
+        job = session.get_one(Job, claim.job_id)
+        target = Status.QUEUED if job.cancel_requested_at is None else Status.CANCELLED
+        values: dict[str, Any] = {"attempt": claim.number - 1, "started_at": session.scalar(began)}
+        if target == Status.CANCELLED:
+            values |= {"error": "cancelled", "ended_at": now}
+        return _leave(session, claim, target, now, values)
+
+
+def finish(
+    ledger: Ledger, claim: Claim, outcome: Outcome, *, retries: int, now: datetime, backoff_s: float = 0.0
+) -> Status:
     """End the attempt, exactly once, and move the job; returns the job's status.
 
-    A failure that a repetition may cure sends the job back to the queue while `retries` are left.
+    A failure that a repetition may cure sends the job back to the queue while `retries` are left, or however often
+    if it does not count.
 
     Raises:
         StaleClaim: the job is no longer ours.
@@ -212,27 +295,29 @@ def finish(ledger: Ledger, claim: Claim, outcome: Outcome, *, retries: int, now:
         session.flush()
         job = session.get_one(Job, claim.job_id)
         failed = outcome.status == Status.FAILED
-        again = failed and outcome.repeatable and job.failures < retries and job.cancel_requested_at is None
+        failures = job.failures + (failed and outcome.repeat != Repeat.UNCOUNTED)
+        left = outcome.repeat == Repeat.UNCOUNTED or (outcome.repeat != Repeat.NEVER and job.failures < retries)
+        again = failed and left and job.cancel_requested_at is None
         asked = failed and job.cancel_requested_at is not None
         target = Status.QUEUED if again else Status.CANCELLED if asked else outcome.status
-        moved = move(
-            session,
-            claim.job_id,
-            target,
-            now,
-            *_owned(claim),
-            failures=Job.failures + failed,
-            error=outcome.error,
-            message=outcome.message,
-            lease_owner=None,
-            lease_expires_at=None,
-            cancel_requested_at=None,
-            ended_at=None if again else now,
-        )
-        _require(moved, claim.job_id)
-        if target in UNSUCCESSFUL:
-            cancel_dependents(session, claim.job_id, now)
-        return target
+        values: dict[str, Any] = {"failures": failures, "error": outcome.error, "message": outcome.message}
+        if not again:
+            values["ended_at"] = now
+        elif outcome.repeat == Repeat.BACKOFF and backoff_s:
+            values["due_at"] = now + timedelta(seconds=pause_s(backoff_s, failures))
+        return _leave(session, claim, target, now, values)
+
+
+def _leave(session: Session, claim: Claim, target: Status, now: datetime, values: dict[str, Any]) -> Status:
+    """Move the job on and let go of it; a hold that was asked for meanwhile is made good."""
+    held = target == Status.QUEUED and session.get_one(Job, claim.job_id).hold_requested_at is not None
+    released = {"lease_owner": None, "lease_expires_at": None, "cancel_requested_at": None, "hold_requested_at": None}
+    _require(move(session, claim.job_id, target, now, *_owned(claim), **released, **values), claim.job_id)
+    if held:
+        _require(move(session, claim.job_id, Status.HELD, now), claim.job_id)
+    if target in UNSUCCESSFUL:
+        cancel_dependents(session, claim.job_id, now)
+    return Status.HELD if held else target
 
 
 def _own(session: Session, claim: Claim) -> Attempt:

@@ -25,6 +25,7 @@ from cosmosq.engines.assignment import (
     relevant,
     to_columns,
 )
+from cosmosq.engines.engine import key_digest, session_key
 from cosmosq.engines.parameter import Values
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Clip, ClipVideo, Dependency, Job, JobInput, JobLabel, ParameterSet, Video
@@ -164,6 +165,7 @@ def _insert(
             "prompt_id": wish.prompt_id,
             "parameter_set_id": sets[wish.set_digest],
             "digest": digest[:64],
+            "session_key": key_digest(session_key(shared["engine"], wish.values)),
         }
         for digest, wish in wishes.items()
     ]

@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, or_, select
 from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger, add_rows, insert_rows
 from cosmosq.errors import MoveRefused
 from cosmosq.models import Artifact, Attempt, Dependency, Event, Job, JobInput, JobLabel, Measurement, TrialJob
 from cosmosq.moves import cancel_dependents, move, record, refusal, touch
-from cosmosq.status import UNSUCCESSFUL, Status
+from cosmosq.status import BEFORE_GENERATING, UNSUCCESSFUL, Status
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> list[int]:
@@ -28,10 +28,33 @@ def add(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> list
     return ids
 
 
-def hold(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
-    """Keep queued jobs back."""
+def hold(ledger: Ledger, ids: Iterable[int], now: datetime) -> tuple[list[int], list[int]]:
+    """Keep queued jobs back, and ask the worker for those that it has claimed and that have not begun.
+
+    Returns:
+        ids that are held, ids that will be unless they begin before the worker has taken them back.
+    """
+    held: list[int] = []
+    asked: list[int] = []
     with ledger.write() as session:
-        return _move_each(session, ids, Status.HELD, now)
+        for job_id in ids:
+            if move(session, job_id, Status.HELD, now):
+                held.append(job_id)
+            elif _has_not_begun(session, job_id) and touch(
+                session, job_id, Job.status == Status.RUNNING, hold_requested_at=now
+            ):
+                record(session, "hold_requested", now, job_id=job_id)
+                asked.append(job_id)
+            else:
+                raise MoveRefused(refusal(session, job_id, Status.HELD))
+    return held, asked
+
+
+def _has_not_begun(session: Session, job_id: int) -> bool:
+    """Whether a running job is still before its generation."""
+    newest = and_(Attempt.job_id == Job.id, Attempt.number == Job.attempt)
+    phase = session.scalar(select(Attempt.phase).join(Job, newest).where(Job.id == job_id))
+    return phase in BEFORE_GENERATING
 
 
 def release(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
@@ -54,6 +77,7 @@ def retry(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
         "message": None,
         "ended_at": None,
         "cancel_requested_at": None,
+        "due_at": None,
     }
     with ledger.write() as session:
         queued: list[int] = []

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0002"
+REVISION = "0003"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -140,6 +140,8 @@ class Job(Base):
     host: Mapped[str] = mapped_column(String(60))
     priority: Mapped[int] = mapped_column(default=0)
     digest: Mapped[str] = mapped_column(String(64), index=True)
+    session_key: Mapped[str] = mapped_column(String(64), server_default="")
+    """Digest of what a session must have loaded to serve the job."""
     attempt: Mapped[int] = mapped_column(default=0)
     """Number of the newest attempt; 0 before the first."""
     failures: Mapped[int] = mapped_column(default=0)
@@ -147,6 +149,10 @@ class Job(Base):
     lease_owner: Mapped[str | None] = mapped_column(String(80))
     lease_expires_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
+    hold_requested_at: Mapped[datetime | None]
+    """When a person asked to keep back a job that was claimed and had not begun."""
+    due_at: Mapped[datetime | None]
+    """Not started before; null: at any time."""
     error: Mapped[str | None] = mapped_column(String(30))
     message: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime]
@@ -154,6 +160,7 @@ class Job(Base):
     ended_at: Mapped[datetime | None]
     __table_args__ = (
         Index("ix_jobs_host_status_priority_id", "host", "status", priority.desc(), "id"),
+        Index("ix_jobs_host_status_priority_session_key_id", "host", "status", "priority", "session_key", "id"),
         Index("ix_jobs_status", "status"),
         {"sqlite_autoincrement": True},
     )

@@ -33,6 +33,9 @@ class Phase(StrEnum):
     RECORDING = "recording"
 
 
+BEFORE_GENERATING = (Phase.PREPARING, Phase.UPLOADING, Phase.WAITING)
+
+
 class Kind(StrEnum):
     """What a job asks of the engine."""
 

@@ -20,12 +20,12 @@ from reference_sweeps import LIST_JSON, PREVIEW_JSON, sweeps
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import anchor, names, table
 
-from cosmosq import checks, clips, config, enqueue, errors, models, prompts, status
+from cosmosq import checks, clips, config, config_keys, enqueue, errors, models, prompts, retries, status
 from cosmosq.cli import cli, guard
 from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
 from cosmosq.report import forecast, query, rows, totals
-from cosmosq.session import attempt, census, container
+from cosmosq.session import census, container, outcome
 
 ROOT = Path(__file__).resolve().parents[1]
 REMOTE = ROOT / "remote_scripts"
@@ -120,7 +120,7 @@ def reference() -> str:
     sections: tuple[tuple[str, Callable[[], str]], ...] = (
         ("Commands", commands),
         ("Exit codes", exit_codes),
-        ("cosmosq.toml", config_keys),
+        ("cosmosq.toml", settings),
         ("Parameters", parameters),
         ("Sweeps", sweeps),
         ("Statuses", statuses),
@@ -182,17 +182,17 @@ def exit_codes() -> str:
 # Settings and parameters
 
 
-def config_keys() -> str:
+def settings() -> str:
     """The keys of the file, and the file that `init` writes."""
     headers = ("key", "default", "allowed", "meaning")
-    top = table(headers, (key_line(key) for key in config.TOP_KEYS))
-    host = table(headers, (key_line(key) for key in config.HOST_KEYS))
+    top = table(headers, (key_line(key) for key in config_keys.TOP_KEYS))
+    host = table(headers, (key_line(key) for key in config_keys.HOST_KEYS))
     hosts = ", ".join(f"`{name}`" for name in tomllib.loads(config.TEMPLATE)["hosts"])
     written = f"`cosmosq init` writes this, with the host {hosts}:\n\n```toml\n{config.TEMPLATE}```\n"
     return f"At the top:\n\n{top}\nIn each `[hosts.NAME]` table:\n\n{host}\n{written}"
 
 
-def key_line(key: config.Key) -> tuple[str, ...]:
+def key_line(key: config_keys.Key) -> tuple[str, ...]:
     return f"`{key.name}`", f"`{key.default!r}`".replace("'", '"'), key.allowed, key.meaning
 
 
@@ -245,14 +245,20 @@ def job_errors() -> str:
     """The error classes; fails if the list above has not all that the code uses, or more."""
     used = error_names()
     refuse_gap("ERRORS", set(ERRORS), used)
-    lines = ((f"`{name}`", "yes" if name in attempt.REPEATABLE else "", ERRORS[name]) for name in sorted(used))
-    heading = "What `error` says of a job that did not succeed. Repeatable ones are tried again, `retries` times.\n"
-    return f"{heading}\n{table(('error', 'repeated', 'meaning'), lines)}"
+    lines = (
+        (f"`{name}`", f"`{retries.REPEATS.get(name, retries.Repeat.NEVER)}`", ERRORS[name]) for name in sorted(used)
+    )
+    docs = member_docs(retries)["Repeat"]
+    rules = table(("repeated", "meaning"), ((f"`{rule}`", docs[rule.name]) for rule in retries.Repeat))
+    heading = (
+        "What `error` says of a job that did not succeed, and how the job is repeated unless `repeat` says otherwise.\n"
+    )
+    return f"{heading}\n{table(('error', 'repeated', 'meaning'), lines)}\n{rules}"
 
 
 def error_names() -> set[str]:
     """Every error class that the code knows."""
-    ours = {*attempt.REPEATABLE, *attempt._ERRORS.values(), "blocked", "cancelled", "dependency", "internal_error"}
+    ours = {*retries.REPEATS, *outcome.ERRORS.values(), "blocked", "cancelled", "dependency", "internal_error"}
     tree = ast.parse((REMOTE / "failures.py").read_text(encoding="utf-8"))
     function = next(n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "error_of")
     returned = (node.value for node in ast.walk(function) if isinstance(node, ast.Return))

@@ -96,6 +96,7 @@ def make_job(
         "engine": "simulated",
         "host": "sim",
         "digest": "0" * 64,
+        "session_key": "0" * 64,
         "attempt": 0,
         "created_at": NOW,
         **overrides,

@@ -36,6 +36,8 @@ COMMAND_LINE = "import sys; from cosmosq.cli import main; sys.exit(main(sys.argv
 SETTINGS = """\
 default_host = "sim"
 retries = {retries}
+backoff_s = 0
+{settings}
 lease_s = 5
 
 [hosts.sim]
@@ -70,12 +72,14 @@ class Night:
         root = self.config.host("sim").root
         return Path(root) if root else self.workspace.host_path("sim")
 
-    def enqueue(self, prompt: str = "a quiet kitchen", *, again: bool = False, **parameters: object) -> int:
+    def enqueue(
+        self, prompt: str = "a quiet kitchen", *, again: bool = False, priority: int = 0, **parameters: object
+    ) -> int:
         """One job of a prompt with `edge_weight=0.5` and the like; returns its id."""
         given = {"edge.weight": 0.5, "num_steps": 3, **{dotted(name): value for name, value in parameters.items()}}
         record = prompts.add(self.ledger, [prompts.Draft(text=prompt, clip="shot")], now())[0]
         wishes = wishes_for(self.ledger, [record.id], given)
-        return enqueue(self.ledger, self.config.host(), wishes, now=now(), again=again)[0].id
+        return enqueue(self.ledger, self.config.host(), wishes, now=now(), again=again, priority=priority)[0].id
 
     def worker(self, *arguments: str, first: str = "") -> "subprocess.Popen[str]":
         """A real worker process.
@@ -179,12 +183,14 @@ def make_night(
     idle_close: float = 60,
     stall_s: float = 3600,
     roles: Sequence[str] = ("input",),
+    settings: str = "",
     host: Mapping[str, object] | None = None,
     kind: type[Night] = Night,
 ) -> Night:
     """A workspace whose clip `shot` has a small video for each role.
 
     Args:
+        settings: further lines at the top of cosmosq.toml.
         host: settings of the host `sim`, such as `transport`; its root must be on this machine.
         kind: how to find the sessions on the box.
     """
@@ -192,14 +198,15 @@ def make_night(
     lines = [f"{name} = {json.dumps(value)}" for name, value in told.items()]
     for fault in faults:
         lines += ["", "[[hosts.sim.simulator.faults]]", *(f"{k} = {json.dumps(v)}" for k, v in fault.items())]
-    settings = SETTINGS.format(
+    whole = SETTINGS.format(
+        settings=settings,
         retries=retries,
         idle_close=idle_close,
         stall_s=stall_s,
         host="\n".join(f"{key} = {json.dumps(value)}" for key, value in (host or {}).items()),
         simulator="\n".join(lines),
     )
-    night = kind(create(root / "night", settings))
+    night = kind(create(root / "night", whole))
     arguments = [f"{role}={make_video(root / f'{role}.mp4', seed=seed)}" for seed, role in enumerate(roles)]
     clips.add(night.ledger, night.workspace, "shot", arguments, now=now())
     return night
@@ -213,7 +220,7 @@ def site_of(night: Night) -> Site:
         ledger=night.ledger,
         host=open_host(config, night.workspace),
         config=config,
-        retries=0,
+        settings=night.config,
         poll_s=0.02,
         abandoned=threading.Event(),
     )

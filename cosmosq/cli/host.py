@@ -177,7 +177,7 @@ def open_site(app: App, name: str | None) -> "Iterator[Site]":
             ledger=app.ledger,
             host=opened,
             config=config,
-            retries=app.config.retries,
+            settings=app.config,
             poll_s=1.0,
             abandoned=threading.Event(),
         )

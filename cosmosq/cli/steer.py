@@ -59,11 +59,16 @@ def retry(app: App, ids: list[int]) -> str:
     return f"{len(queued)} queued again"
 
 
-@_jobs_command("Keep queued jobs back.\n\nThey wait until they are released.", (Status.QUEUED,))
+@_jobs_command(
+    "Keep queued jobs back.\n\nThey wait until they are released. Of running ones, those that only wait in a session "
+    "are taken back; name them to have that done.",
+    (Status.QUEUED,),
+)
 def hold(app: App, ids: list[int]) -> str:
     from cosmosq import jobs
 
-    return f"{len(jobs.hold(app.ledger, ids, _now()))} held"
+    held, asked = jobs.hold(app.ledger, ids, _now())
+    return f"{len(held)} held" + (f", {len(asked)} to be taken back from their session" if asked else "")
 
 
 @_jobs_command("Queue held jobs again.", (Status.HELD,))

@@ -1,5 +1,6 @@
 """The engines by name, and what tells one session of them from another."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,3 +55,13 @@ def session_key(engine: str, values: Values) -> dict[str, Any]:
         "av": values["is_av_sample"],
         "checkpoints": {hint: values[f"{hint}.checkpoint"] for hint in hints if values[f"{hint}.checkpoint"]},
     }
+
+
+def encode_key(key: Mapping[str, Any]) -> str:
+    """The key as the ledger stores it."""
+    return json.dumps(key, sort_keys=True)
+
+
+def key_digest(key: Mapping[str, Any]) -> str:
+    """Hex sha256 that two keys share only if they are equal."""
+    return hashlib.sha256(encode_key(key).encode()).hexdigest()

@@ -71,6 +71,8 @@ JOB_FIELDS = (
     "engine",
     "priority",
     "attempt",
+    "failures",
+    "due_at",
     "error",
     "message",
     "created_at",

@@ -2,55 +2,28 @@
 
 import json
 import logging
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cosmosq import claims
 from cosmosq.claims import Claim, Outcome
-from cosmosq.errors import CosmosqError, HostFailed, InvalidInput, StaleClaim, StorageFailed, Unreachable
-from cosmosq.session import events, remote, results
+from cosmosq.errors import CosmosqError, HostFailed, StaleClaim, StorageFailed, Unreachable
+from cosmosq.session import events, outcome, remote, results
 from cosmosq.session.events import Ending
+from cosmosq.session.flight import Abandoned, Accepted, Flight, Recall, Returned
 from cosmosq.session.folder import video_path
-from cosmosq.session.order import InputChanged, Order, load_order
+from cosmosq.session.order import Order, load_order
 from cosmosq.session.remote import RemoteSession
-from cosmosq.session.results import BadOutput
 from cosmosq.session.site import Site
 from cosmosq.session.slot import Slot
 from cosmosq.status import Phase, Status
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 2.0
-"""Seconds without an event after which the host is asked whether the session is alive."""
 
-REPEATABLE = frozenset({"lost", "crashed", "stalled", "out_of_memory", "engine_error", "bad_output", "host_failed"})
-"""Errors that another attempt, in a fresh session or with luck, may not meet again."""
-
-
-class Abandoned(Exception):
-    """The worker must stop at once; the remote work goes on and is adopted later."""
-
-
-class SessionLost(CosmosqError):
-    """The session ended without a word about the attempt: `lost` with the box or its process, or `crashed`."""
-
-    def __init__(self, session_id: str, state: str) -> None:
-        super().__init__(f"session {session_id} ended ({state}) without a word about the attempt")
-        self.error = "crashed" if state.startswith("exited") else "lost"
-
-
-class JobCancelled(CosmosqError):
-    """A person cancelled the job before its session had it."""
-
-
-class Stalled(CosmosqError):
-    """The session is alive but silent for too long."""
-
-
-def serve(site: Site, slot: Slot, claim: Claim) -> Status:
-    """Take a claimed job to its end and return the job's status.
+def serve(site: Site, slot: Slot, flight: Flight) -> Status:
+    """Take a claimed job to its end and return the job's status; `queued` if it was given back.
 
     Raises:
         Abandoned: the worker was told to stop at once; the job stays running.
@@ -58,121 +31,119 @@ def serve(site: Site, slot: Slot, claim: Claim) -> Status:
         StorageFailed: this machine cannot store the result; the job stays running.
         Unreachable: the host cannot be reached for as long as the worker waits; the job stays running.
     """
+    claim = flight.claim
     order = load_order(site.ledger, site.workspace, claim)
     folder = site.workspace.job_folder(order.created_at.astimezone(), claim.job_id, order.title)
     try:
-        ending = _generate(site, slot, claim, order)
-        outcome = _bring_home(site, slot, claim, ending, folder)
+        ending = _generate(site, slot, flight, order)
+        flight.has_landed = True
+        ended = _bring_home(site, claim, ending, folder)
     except (Abandoned, StaleClaim, StorageFailed, Unreachable):
         raise
+    except Returned as reason:
+        log.info("given back: %s", reason, extra={"job": claim.job_id, "attempt": claim.number})
+        return claims.give_back(site.ledger, claim, str(reason), site.now())
     except Exception as error:
-        outcome = _failed(error)
-        outcome = _with_logs(site, claim, outcome, folder)
+        flight.has_landed = True
+        ended = _with_logs(site, claim, outcome.failed(error, site.settings), folder)
     claims.enter(site.ledger, claim, Phase.RECORDING, site.now())
-    status = claims.finish(site.ledger, claim, outcome, retries=site.retries, now=site.now())
-    log.info("attempt ended: %s", outcome.status, extra={"job": claim.job_id, "attempt": claim.number})
+    retries, backoff_s = site.settings.retries, site.settings.backoff_s
+    status = claims.finish(site.ledger, claim, ended, retries=retries, backoff_s=backoff_s, now=site.now())
+    log.info("attempt ended: %s", ended.status, extra={"job": claim.job_id, "attempt": claim.number})
     return status
 
 
-def _generate(site: Site, slot: Slot, claim: Claim, order: Order) -> Ending:
+def _generate(site: Site, slot: Slot, flight: Flight, order: Order) -> Ending:
     """Everything on the host; what an earlier life has done is found and not done again."""
+    claim = flight.claim
     if claim.session_id is not None:
         session = remote.find(site, claim.session_id)
-        state = slot.adopt(session)
-        _catch_up(site, session)
         if ending := events.ending_of(site.ledger, claim.attempt_id):
             return ending
-        if state != "running":
-            return _ending_without_word(site, session, claim, state)
+        is_alive = slot.adopt(session) == "running"
     else:
-        _verify(site, claim, order)
+        _verify(order)
+        flight.heed()
         session = slot.open(order.key)
         claims.bind(site.ledger, claim, session.id)
-    if not site.host.exists(session.folder.accepted(claim.name)):
-        _upload(site, claim, order)
-        _submit(site, session, claim, order)
-    return _follow(site, slot, session, claim)
+        is_alive = True
+    flight.session = session
+    if is_alive and not site.host.exists(session.folder.accepted(claim.name)):
+        _upload(site, flight, order)
+        _submit(site, session, flight, order)
+    flight.sent()
+    return _await_ending(site, session, flight)
 
 
-def _verify(site: Site, claim: Claim, order: Order) -> None:
-    if claims.cancel_requested(site.ledger, claim):
-        raise JobCancelled("cancelled before it was sent")
+def _verify(order: Order) -> None:
     for needed in order.inputs:
         needed.verify()
 
 
-def _upload(site: Site, claim: Claim, order: Order) -> None:
-    claims.enter(site.ledger, claim, Phase.UPLOADING, site.now())
+def _upload(site: Site, flight: Flight, order: Order) -> None:
+    claims.enter(site.ledger, flight.claim, Phase.UPLOADING, site.now())
     for needed in order.inputs:
         target = video_path(site.host.root, needed.sha256)
-        if not site.host.exists(target):
-            needed.verify()
-            site.host.upload(needed.path, target, sha256=needed.sha256)
+        with site.sending:
+            # Whatever the news is, it is about an attempt that needs no upload any more.
+            if not flight.has_news() and not site.host.exists(target):
+                needed.verify()
+                site.host.upload(needed.path, target, sha256=needed.sha256)
 
 
-def _submit(site: Site, session: RemoteSession, claim: Claim, order: Order) -> None:
+def _submit(site: Site, session: RemoteSession, flight: Flight, order: Order) -> None:
+    claim = flight.claim
     claims.enter(site.ledger, claim, Phase.WAITING, site.now())
+    if flight.has_news():
+        return
     message = {"attempt": claim.name, "spec": order.spec(site.host)}
-    site.host.write(session.folder.inbox(claim.attempt_id, claim.name), json.dumps(message).encode())
+    try:
+        site.host.write(session.folder.inbox(claim.attempt_id, claim.name), json.dumps(message).encode())
+    except HostFailed:
+        # It may be there all the same, and then it will be done.
+        if _take_back(site, session, claim):
+            raise
 
 
-def _follow(site: Site, slot: Slot, session: RemoteSession, claim: Claim) -> Ending:
-    """Record events as they come until one ends the attempt."""
-    generating, cancelling, heard = False, False, True
-    heard_at = looked_at = time.monotonic()
+def _await_ending(site: Site, session: RemoteSession, flight: Flight) -> Ending:
+    """Do as the feeder tells until the session has ended the attempt."""
+    claim = flight.claim
     while True:
-        heard = bool(events.record_new(site.ledger, site.host, session.id, session.folder, site.now())) or heard
-        if heard and not generating and events.was_accepted(site.ledger, claim.attempt_id):
-            claims.enter(site.ledger, claim, Phase.GENERATING, site.now())
-            generating = True
-        if heard and (ending := events.ending_of(site.ledger, claim.attempt_id)):
-            return ending
-        if not cancelling and claims.cancel_requested(site.ledger, claim):
-            site.host.write(session.folder.cancel(claim.name), b"")
-            cancelling = True
-        now = time.monotonic()
-        if heard:
-            heard, heard_at, looked_at = False, now, now
-            slot.confirm()
-        elif now - heard_at > site.config.stall_s:
-            slot.discard(session)
-            raise Stalled(f"session {session.id} said nothing for {site.config.stall_s:g} s and was ended")
-        elif now - looked_at > LOOK_S:
-            looked_at = now
-            if (state := remote.state_of(site, session)) != "running":
-                _catch_up(site, session)
-                return _ending_without_word(site, session, claim, state)
-        if site.abandoned.wait(site.poll_s):
-            raise Abandoned
+        match flight.listen():
+            case Ending() as ending:
+                return ending
+            case Accepted():
+                claims.enter(site.ledger, claim, Phase.GENERATING, site.now())
+            case Recall(error=error):
+                if _take_back(site, session, claim):
+                    raise error
+                if not isinstance(error, Returned):
+                    site.host.write(session.folder.cancel(claim.name), b"")
+            case Exception() as error:
+                raise error
 
 
-def _catch_up(site: Site, session: RemoteSession) -> None:
-    while events.record_new(site.ledger, site.host, session.id, session.folder, site.now()):
-        pass
+def _take_back(site: Site, session: RemoteSession, claim: Claim) -> bool:
+    """Take the order out of the inbox, unless the session was faster; True if it is sure not to be done."""
+    order = session.folder.inbox(claim.attempt_id, claim.name)
+    # One rename against the session's own: one of the two finds the order, however often ours is repeated.
+    site.host.run(["mv", "-T", "--", str(order), f"{order}.returned"])
+    return not site.host.exists(order) and not site.host.exists(session.folder.accepted(claim.name))
 
 
-def _ending_without_word(site: Site, session: RemoteSession, claim: Claim, state: str) -> Ending:
-    """The session is gone: what its last events prove about the attempt."""
-    remote.record_end(site, session, state)
-    if ending := events.ending_of(site.ledger, claim.attempt_id):
-        return ending
-    if failure := events.failure_of(site.ledger, session.id):
-        return failure
-    raise SessionLost(session.id, state)
-
-
-def _bring_home(site: Site, slot: Slot, claim: Claim, ending: Ending, folder: Path) -> Outcome:
+def _bring_home(site: Site, claim: Claim, ending: Ending, folder: Path) -> Outcome:
     """Everything arrives in the attempt's own folder; only a whole video and its papers leave it."""
     claims.enter(site.ledger, claim, Phase.DOWNLOADING, site.now())
     session = _session_of(site, claim)
     if session is None or ending.event != "done":
-        if session is not None and ending.data.get("fatal"):
-            slot.discard(session)
-        return _with_logs(site, claim, _refused(ending), folder)
+        return _with_logs(site, claim, outcome.refused(ending, site.settings), folder)
     source = session.folder.attempt(claim.name)
-    rows = results.fetch_all(site.host, source, ending.data.get("artifacts"), _arrivals(claim, folder))
-    results.check_video(rows)
-    results.promote(rows, _arrivals(claim, folder), folder)
+    with site.landing:
+        if site.abandoned.is_set():
+            raise Abandoned
+        rows = results.fetch_all(site.host, source, ending.data.get("artifacts"), _arrivals(claim, folder))
+        results.check_video(rows)
+        results.promote(rows, _arrivals(claim, folder), folder)
     generate_s = events.seconds(ending.data.get("generate_s"))
     return Outcome(status=Status.SUCCEEDED, generate_s=generate_s, artifacts=_relative(site, rows))
 
@@ -186,51 +157,17 @@ def _session_of(site: Site, claim: Claim) -> RemoteSession | None:
     return remote.find(site, session_id) if session_id else None
 
 
-def _refused(ending: Ending) -> Outcome:
-    """Outcome of an ending that is no success."""
-    if ending.event == "blocked":
-        reason = str(ending.data.get("reason", "guardrail"))[:2000]
-        return Outcome(status=Status.BLOCKED, error="blocked", message=reason)
-    error = str(ending.data.get("error", "engine_error"))[:30]
-    message = str(ending.data.get("message", ""))[:2000]
-    if error == "cancelled":
-        return Outcome(status=Status.CANCELLED, error=error, message="cancelled while it was generated")
-    return Outcome(status=Status.FAILED, error=error, message=message, repeatable=error in REPEATABLE)
-
-
-_ERRORS: dict[type[Exception], str] = {
-    InputChanged: "input_changed",
-    BadOutput: "bad_output",
-    Stalled: "stalled",
-    HostFailed: "host_failed",
-    InvalidInput: "invalid_spec",
-}
-
-
-def _failed(error: Exception) -> Outcome:
-    """Outcome of an exception on our side."""
-    if isinstance(error, JobCancelled):
-        return Outcome(status=Status.CANCELLED, error="cancelled", message=str(error))
-    if isinstance(error, SessionLost):
-        name = error.error
-    else:
-        name = next((name for kind, name in _ERRORS.items() if isinstance(error, kind)), "internal_error")
-    if name == "internal_error":
-        log.exception("attempt failed for a reason of our own")
-    return Outcome(status=Status.FAILED, error=name, message=str(error)[:2000], repeatable=name in REPEATABLE)
-
-
-def _with_logs(site: Site, claim: Claim, outcome: Outcome, folder: Path) -> Outcome:
+def _with_logs(site: Site, claim: Claim, ended: Outcome, folder: Path) -> Outcome:
     """Add the log of an attempt that made no video; its loss must not hide how the attempt ended."""
     try:
         if (session := _session_of(site, claim)) is None:
-            return outcome
+            return ended
         source = session.folder.attempt(claim.name)
         rows = results.fetch_logs(site.host, source, session.folder.log, _arrivals(claim, folder))
     except (CosmosqError, OSError) as error:
         log.warning("no log came home: %s", error, extra={"job": claim.job_id})
-        return outcome
-    return replace(outcome, artifacts=_relative(site, rows))
+        return ended
+    return replace(ended, artifacts=_relative(site, rows))
 
 
 def _relative(site: Site, rows: list[dict[str, Any]]) -> tuple[dict[str, Any], ...]:

@@ -1,6 +1,8 @@
 """`events.jsonl` of a session, recorded in the ledger as it grows."""
 
 import json
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +17,9 @@ from cosmosq.models import Attempt, EngineSession, Event
 from cosmosq.session.folder import SessionFolder
 
 CHUNK_BYTES = 1 << 20
+_ACCEPTED = "accepted"
 _ENDINGS = ("done", "blocked", "failed")
+_NAME = re.compile(r"(\d{1,15})-(\d{1,9})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +28,13 @@ class Ending:
 
     event: str
     data: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """An attempt that a session has accepted, and its end if it was told."""
+
+    ending: Ending | None
 
 
 def record_new(ledger: Ledger, host: Host, session_id: str, folder: SessionFolder, now: datetime) -> int:
@@ -80,7 +91,7 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _record(session: Session, session_id: str, parsed: list[dict[str, Any]], now: datetime) -> None:
-    attempts = _attempts(session, session_id)
+    attempts = _attempts(session, session_id, {str(data.get("attempt")) for data in parsed})
     rows = []
     for data in parsed:
         event = str(data.pop("event"))[:30]
@@ -100,9 +111,12 @@ def _record(session: Session, session_id: str, parsed: list[dict[str, Any]], now
         session.execute(insert(Event), rows)
 
 
-def _attempts(session: Session, session_id: str) -> dict[str, tuple[int, int]]:
-    """(job id, attempt id) of the attempts bound to this session, by name."""
-    statement = select(Attempt.job_id, Attempt.number, Attempt.id).where(Attempt.session_id == session_id)
+def _attempts(session: Session, session_id: str, names: Collection[str]) -> dict[str, tuple[int, int]]:
+    """(job id, attempt id) by name, of those names that are attempts bound to this session."""
+    job_ids = {int(match[1]) for name in names if (match := _NAME.fullmatch(name))}
+    statement = select(Attempt.job_id, Attempt.number, Attempt.id).where(
+        Attempt.session_id == session_id, Attempt.job_id.in_(job_ids)
+    )
     return {f"{job_id}-{number}": (job_id, attempt_id) for job_id, number, attempt_id in session.execute(statement)}
 
 
@@ -119,30 +133,36 @@ def _time(text: object, now: datetime) -> datetime:
     return at if at.tzinfo else now
 
 
-def was_accepted(ledger: Ledger, attempt_id: int) -> bool:
-    """Whether the session has taken the attempt from its inbox."""
+def told(ledger: Ledger, attempt_ids: Sequence[int]) -> dict[int, Told]:
+    """What sessions said about these attempts, by id, of those that were accepted at least."""
+    statement = (
+        select(Event.attempt_id, Event.event, Event.data)
+        .where(Event.attempt_id.in_(attempt_ids), Event.session_id.is_not(None))
+        .where(Event.event.in_((_ACCEPTED, *_ENDINGS)))
+        .order_by(Event.id)
+    )
+    found: dict[int, Told] = {}
     with ledger.read() as session:
-        statement = select(Event.id).where(Event.attempt_id == attempt_id, Event.event == "accepted").limit(1)
-        return session.scalar(statement) is not None
+        for attempt_id, event, data in session.execute(statement):
+            ending = None if event == _ACCEPTED else Ending(event=event, data=data)
+            found[attempt_id] = Told(ending=ending)
+    return found
 
 
 def ending_of(ledger: Ledger, attempt_id: int) -> Ending | None:
     """What the session said about the end of an attempt, if it has."""
-    return _ending(ledger, Event.attempt_id == attempt_id)
+    found = told(ledger, [attempt_id]).get(attempt_id)
+    return found.ending if found else None
 
 
 def failure_of(ledger: Ledger, session_id: str) -> Ending | None:
     """What the session said about its own failure, e.g. to load the model."""
-    return _ending(ledger, Event.session_id == session_id, Event.attempt_id.is_(None), Event.job_id.is_(None))
-
-
-def _ending(ledger: Ledger, *conditions: Any) -> Ending | None:
     statement = (
         select(Event.event, Event.data)
-        .where(*conditions, Event.session_id.is_not(None), Event.event.in_(_ENDINGS))
+        .where(Event.session_id == session_id, Event.attempt_id.is_(None), Event.event.in_(_ENDINGS))
         .order_by(Event.id.desc())
-        .limit(1)
     )
     with ledger.read() as session:
-        row = session.execute(statement).first()
-    return Ending(event=row[0], data=row[1]) if row else None
+        # What is said about an attempt that was given back is not about the session.
+        own = (Ending(event=event, data=data) for event, data in session.execute(statement) if not data.get("attempt"))
+        return next(own, None)

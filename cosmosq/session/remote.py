@@ -1,5 +1,6 @@
 """Sessions on the host: started once, found again, closed."""
 
+import hashlib
 import json
 import logging
 import secrets
@@ -11,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from cosmosq.engines.engine import get_engine
+from cosmosq.engines.engine import encode_key, get_engine
 from cosmosq.errors import CosmosqError
 from cosmosq.models import EngineSession
 from cosmosq.session import events, scripts
@@ -36,13 +37,13 @@ class RemoteSession:
     folder: SessionFolder
     scripts_digest: str
 
+    @property
+    def key_digest(self) -> str:
+        """The key as jobs have it."""
+        return hashlib.sha256(self.key.encode()).hexdigest()
+
     def serves(self, key: Mapping[str, Any]) -> bool:
         return self.key == encode_key(key)
-
-
-def encode_key(key: Mapping[str, Any]) -> str:
-    """The key as the ledger stores it."""
-    return json.dumps(key, sort_keys=True)
 
 
 def start(site: Site, key: Mapping[str, Any]) -> RemoteSession:

@@ -2,10 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from cosmosq.config import HostConfig
+from cosmosq.config import Config, HostConfig
 from cosmosq.db import Ledger
 from cosmosq.hosts import Host
 from cosmosq.paths import Workspace
@@ -24,9 +24,14 @@ class Site:
     ledger: Ledger
     host: Host
     config: HostConfig
-    retries: int
+    settings: Config
+    """Those of the whole workspace."""
     poll_s: float
     """Seconds between two looks at a running session."""
     abandoned: threading.Event
     """Set when the worker must stop at once and leave the remote work running."""
+    sending: threading.Lock = field(default_factory=threading.Lock)
+    """Held while an input goes to the host: attempts share inputs, and each is sent once."""
+    landing: threading.Lock = field(default_factory=threading.Lock)
+    """Held while the results of an attempt come home: one after another, the link and this processor are shared."""
     now: Callable[[], datetime] = utc_now

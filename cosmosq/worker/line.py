@@ -1,24 +1,22 @@
-"""One host's line of work: job after job on one session."""
+"""One host's line of work: what an earlier worker left, then job after job, in one thread at a time."""
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 from cosmosq import claims
 from cosmosq.claims import Claim
-from cosmosq.engines.engine import get_engine
 from cosmosq.errors import HostFailed
-from cosmosq.session.attempt import serve
 from cosmosq.session.remote import RemoteSession, record_end, unended
 from cosmosq.session.site import Site
 from cosmosq.session.slot import Slot
+from cosmosq.worker.feeder import Feeder
 
 log = logging.getLogger(__name__)
 
 
 class Line:
-    """Serves the jobs of one host, one after another, in whichever thread rings first."""
+    """Serves the jobs of one host in whichever thread rings first."""
 
     def __init__(
         self,
@@ -39,7 +37,8 @@ class Line:
         self.site = site
         self.slot = Slot(site)
         self._owner, self._lease_s = owner, lease_s
-        self._stopping, self._linger, self._only = stopping, linger, only
+        self._stopping, self._only = stopping, only
+        self._feeder = Feeder(site, self.slot, owner, lease_s=lease_s, stopping=stopping, linger=linger, only=only)
         self._adopted: list[Claim] = []
         self._busy = threading.Lock()
 
@@ -58,19 +57,20 @@ class Line:
             self._busy.release()
 
     def _find_sessions(self) -> None:
-        for session in unended(self.site):
-            if any(claim.session_id == session.id for claim in self._adopted):
-                continue
+        needed = {claim.session_id for claim in self._adopted}
+        # Those with attempts first: the one that is kept must not be an idle one.
+        for session in sorted(unended(self.site), key=lambda session: session.id not in needed):
             try:
-                self._take_or_end(session)
+                self._keep_or_end(session, is_needed=session.id in needed)
             except HostFailed as error:
                 log.warning("session not reconciled: %s", error, extra={"session": session.id})
 
-    def _take_or_end(self, session: RemoteSession) -> None:
-        if self.slot.current is not None:
-            self.slot.discard(session)
-        elif (state := self.slot.adopt(session)) != "running":
+    def _keep_or_end(self, session: RemoteSession, *, is_needed: bool) -> None:
+        state = self.slot.adopt(session)
+        if state != "running":
             record_end(self.site, session, state)
+        elif not is_needed and (self.slot.current is None or self.slot.current.id != session.id):
+            self.slot.discard(session)
 
     @property
     def is_busy(self) -> bool:
@@ -85,41 +85,25 @@ class Line:
         """Id of the job that could start now."""
         if self._adopted:
             return self._adopted[0].job_id
-        return claims.next_id(self.site.ledger, self.site.host.name, self._only)
+        following = claims.next_in_line(self.site.ledger, self.site.host.name, now=self.site.now(), only=self._only)
+        return following.id if following else None
+
+    def is_empty(self) -> bool:
+        """Whether nothing is left that could start, now or when it is due."""
+        return not self._adopted and claims.is_empty(self.site.ledger, self.site.host.name, self._only)
 
     def serve_all(self) -> None:
         """Serve jobs until there is none; return at once if another thread does that already."""
         if not self._busy.acquire(blocking=False):
             return
         try:
-            while not self._stopping() and (claim := self._next()) is not None:
-                log.info("attempt begins", extra={"job": claim.job_id, "attempt": claim.number})
-                serve(self.site, self.slot, claim)
+            adopted, self._adopted = self._adopted, []
+            for claim in adopted:
+                if claim.session_id is None:
+                    # The host has never heard of it: it gets back into the line.
+                    claims.give_back(self.site.ledger, claim, "its worker was gone", self.site.now())
+            self._feeder.work([claim for claim in adopted if claim.session_id is not None])
             if not self._stopping():
                 self.slot.close()
         finally:
             self._busy.release()
-
-    def _next(self) -> Claim | None:
-        """The next job; with an open session, one that comes within its `idle_close` seconds."""
-        deadline = time.monotonic() + (self.site.config.idle_close if self._linger and self.slot.current else 0)
-        while True:
-            if self._adopted:
-                return self._adopted.pop(0)
-            claim = claims.claim(
-                self.site.ledger,
-                self.site.host.name,
-                self._owner,
-                lease_s=self._lease_s,
-                simulated=get_engine(self.site.config.engine).simulated,
-                now=self.site.now(),
-                only=self._only,
-            )
-            if claim is not None or time.monotonic() >= deadline or self._stopping():
-                return claim
-            self._wait(deadline)
-
-    def _wait(self, deadline: float) -> None:
-        # Reading is free of the write lock that a claim takes.
-        while time.monotonic() < deadline and not self._stopping() and self.next_id() is None:
-            self.site.abandoned.wait(self.site.poll_s)

@@ -19,7 +19,7 @@ from cosmosq.hosts import PATIENCE_S, Keyring, open_host
 from cosmosq.models import Job
 from cosmosq.paths import Workspace
 from cosmosq.queue import Queue
-from cosmosq.session.attempt import Abandoned
+from cosmosq.session.flight import Abandoned
 from cosmosq.session.site import Site
 from cosmosq.worker import registry
 from cosmosq.worker.line import Line
@@ -105,7 +105,7 @@ class _Shift:
                 config, worker.workspace, patience_s=PATIENCE_S, give_up=self.abandoned, keyring=worker.keyring
             ),
             config=config,
-            retries=worker.config.retries,
+            settings=worker.config,
             poll_s=worker.poll_s,
             abandoned=self.abandoned,
         )
@@ -215,4 +215,4 @@ class _Shift:
 
     def _is_empty(self) -> bool:
         # In this order: a line that is found idle after there was nothing to do cannot have begun anything.
-        return all(line.next_id() is None and not line.is_busy for line in self.lines.values())
+        return all(line.is_empty() and not line.is_busy for line in self.lines.values())

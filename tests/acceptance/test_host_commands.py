@@ -18,7 +18,8 @@ from sqlalchemy import text
 from cosmosq.checks import ACCESS, CHECKS
 from cosmosq.cli.host_add import parse_target
 from cosmosq.cli.host_shell import ssh_command
-from cosmosq.config import HOST_KEYS, load_config
+from cosmosq.config import load_config
+from cosmosq.config_keys import HOST_KEYS
 from cosmosq.errors import InvalidInput
 from cosmosq.paths import Workspace
 from tests.acceptance.command_line import Answer, Shell, traces

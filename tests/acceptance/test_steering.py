@@ -17,6 +17,7 @@ from cosmosq.claims import Outcome
 from cosmosq.db import Ledger, open_ledger
 from cosmosq.models import Attempt
 from cosmosq.paths import Workspace
+from cosmosq.retries import Repeat
 from cosmosq.status import Status
 from tests.acceptance.command_line import COSMOSQ, Answer, Shell, rows, traces
 from tests.ledger_rows import NOW
@@ -34,7 +35,7 @@ def _end(ledger: Ledger, job_id: int, status: Status | None, *, retries: int = 0
     claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
     assert claim is not None
     if status is not None:
-        outcome = Outcome(status=status, error="why", repeatable=retries > 0)
+        outcome = Outcome(status=status, error="why", repeat=Repeat.COUNTED if retries else Repeat.NEVER)
         claims.finish(ledger, claim, outcome, retries=retries, now=NOW)
 
 

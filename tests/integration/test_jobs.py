@@ -3,20 +3,22 @@
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, text
 
 from cosmosq import claims, jobs
 from cosmosq.claims import Claim, Outcome
 from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, MoveRefused, StaleClaim
 from cosmosq.models import Attempt, Dependency, Event, Job, JobInput, JobLabel, Measurement, Video
+from cosmosq.retries import Repeat
 from cosmosq.status import ENDED, MOVES, Phase, Status
 from tests.acceptance.command_line import rows
 from tests.ledger_rows import NOW, make_artifact, make_attempt, make_ended_job, make_job, make_ledger
@@ -52,8 +54,10 @@ def _chain(ledger: Ledger, *statuses: Status) -> list[int]:
     return ids
 
 
-def _claim(ledger: Ledger, owner: str = "me", *, host: str = "sim", only: list[int] | None = None) -> Claim | None:
-    return claims.claim(ledger, host, owner, lease_s=60, simulated=True, now=NOW, only=only)
+def _claim(
+    ledger: Ledger, owner: str = "me", *, host: str = "sim", only: list[int] | None = None, now: datetime = NOW
+) -> Claim | None:
+    return claims.claim(ledger, host, owner, lease_s=60, simulated=True, now=now, only=only)
 
 
 def _claimed(ledger: Ledger, owner: str = "me", only: list[int] | None = None) -> Claim:
@@ -62,8 +66,11 @@ def _claimed(ledger: Ledger, owner: str = "me", only: list[int] | None = None) -
     return claim
 
 
-def _finish(ledger: Ledger, claim: Claim, status: Status, *, retries: int = 0, **more: Any) -> Status:
-    return claims.finish(ledger, claim, Outcome(status=status, **more), retries=retries, now=LATER)
+def _finish(
+    ledger: Ledger, claim: Claim, status: Status, *, retries: int = 0, backoff_s: float = 0, **more: Any
+) -> Status:
+    outcome = Outcome(status=status, **more)
+    return claims.finish(ledger, claim, outcome, retries=retries, backoff_s=backoff_s, now=LATER)
 
 
 # Every pair of statuses
@@ -85,7 +92,7 @@ WAYS: dict[Status, list[Act]] = {
     Status.QUEUED: [
         lambda ledger, claim: jobs.release(ledger, [claim.job_id], LATER),
         lambda ledger, claim: jobs.retry(ledger, [claim.job_id], LATER),
-        lambda ledger, claim: _finish(ledger, claim, Status.FAILED, retries=1, repeatable=True),
+        lambda ledger, claim: _finish(ledger, claim, Status.FAILED, retries=1, repeat=Repeat.COUNTED),
     ],
     Status.RUNNING: [_start],
     Status.SUCCEEDED: [_end(Status.SUCCEEDED)],
@@ -104,7 +111,7 @@ def _at(ledger: Ledger, status: Status) -> Claim:
     ours: dict[str, Any] = {"lease_owner": "me", "lease_expires_at": LATER} if status == Status.RUNNING else {}
     with ledger.write() as session:
         job = make_job(session, status=status, ended_at=NOW if status in ENDED else None, **ours)
-        attempt = make_attempt(session, job)
+        attempt = make_attempt(session, job, phase=Phase.GENERATING)
         session.flush()
         return Claim(job_id=job.id, attempt_id=attempt.id, number=job.attempt, owner="me", host="sim")
 
@@ -164,7 +171,8 @@ def test_the_highest_priority_goes_first_and_the_oldest_within_it(ledger: Ledger
 def test_a_claim_says_who_holds_the_job_until_when(ledger: Ledger) -> None:
     (job_id,) = _add(ledger)
     claim = _claimed(ledger)
-    assert claim == Claim(job_id=job_id, attempt_id=claim.attempt_id, number=1, owner="me", host="sim")
+    expected = Claim(job_id=job_id, attempt_id=claim.attempt_id, number=1, owner="me", host="sim", key="0" * 64)
+    assert claim == expected
     assert claim.name == f"{job_id}-1"
     job, (attempt,) = _job(ledger, job_id), _attempts(ledger, job_id)
     assert (job.status, job.lease_owner, job.started_at) == ("running", "me", NOW)
@@ -175,7 +183,7 @@ def test_a_claim_says_who_holds_the_job_until_when(ledger: Ledger) -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status != Status.QUEUED])
 def test_only_queued_jobs_are_claimed(ledger: Ledger, status: Status) -> None:
     _add(ledger, status=status)
-    assert claims.next_id(ledger, "sim") is None
+    assert claims.next_in_line(ledger, "sim", now=NOW) is None
     assert _claim(ledger) is None
 
 
@@ -185,7 +193,9 @@ def test_a_worker_claims_the_jobs_of_its_host_and_of_its_list_alone(ledger: Ledg
     assert _claimed(ledger, only=[second, other]).job_id == second
     assert _claimed(ledger).job_id == first
     assert _claim(ledger) is None
-    assert claims.next_id(ledger, "gpu") == other
+    waiting = claims.next_in_line(ledger, "gpu", now=NOW)
+    assert waiting is not None
+    assert waiting.id == other
 
 
 def test_a_job_waits_for_the_one_it_depends_on(ledger: Ledger) -> None:
@@ -278,6 +288,72 @@ def test_processes_that_claim_at_once_never_get_the_same_job(ledger: Ledger) -> 
     assert sorted(job_id for own in taken for job_id in own) == ids
 
 
+# Which one next
+
+
+def _next(ledger: Ledger, open_key: str | None = None, max_overtake: int = 9, now: datetime = NOW) -> int | None:
+    found = claims.next_in_line(ledger, "sim", now=now, open_key=open_key, max_overtake=max_overtake)
+    return found.id if found else None
+
+
+def test_the_open_sessions_key_is_preferred_within_a_priority_until_the_oldest_was_overtaken_so_often(
+    ledger: Ledger,
+) -> None:
+    with ledger.write() as session:
+        urgent, old, *young = [
+            make_job(session, priority=priority, session_key=key).id
+            for priority, key in ((1, "c"), (0, "a"), (0, "b"), (0, "b"), (0, "b"), (0, "b"))
+        ]
+    assert _next(ledger, "b") == urgent
+    _claimed(ledger, only=[urgent])
+    assert _next(ledger) == _next(ledger, "z") == _next(ledger, "a") == old
+    for job_id in young[:2]:
+        assert _next(ledger, "b", max_overtake=2) == job_id
+        _claimed(ledger, only=[job_id])
+    assert _next(ledger, "b", max_overtake=2) == old
+    assert _next(ledger, "b", max_overtake=3) == young[2]
+
+
+def test_only_those_overtake_that_began_since_a_job_was_queued_again(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        old = make_job(session, session_key="a").id
+        ended = make_ended_job(session, session_key="b", started_at=NOW).id
+        young = make_job(session, session_key="b").id
+    assert _next(ledger, "b", max_overtake=1) == old, f"job {ended} has overtaken it"
+    jobs.hold(ledger, [old], LATER)
+    jobs.release(ledger, [old], LATER)
+    assert _next(ledger, "b", max_overtake=1) == young
+
+
+def test_a_job_is_not_started_before_it_is_due(ledger: Ledger) -> None:
+    early, late = _add(ledger), _add(ledger, due_at=LATER, priority=5)
+    assert _next(ledger) == early[0]
+    assert _claimed(ledger).job_id == early[0]
+    assert (_next(ledger), _claim(ledger)) == (None, None)
+    assert not claims.is_empty(ledger, "sim")
+    assert _next(ledger, now=LATER) == late[0]
+
+
+def test_which_job_is_next_among_ten_thousand_is_told_at_once(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        first = make_job(session, session_key="a")
+        row = {c.name: getattr(first, c.name) for c in Job.__table__.columns if c.name != "id"}
+        session.execute(insert(Job), [{**row, "session_key": "abcd"[number % 4]} for number in range(10_000)])
+    plan = "EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE host = 'sim' AND status = 'queued' AND priority = 0 {} LIMIT 1"
+    for condition, index in (
+        ("ORDER BY priority DESC, id", "ix_jobs_host_status_priority_id"),
+        ("AND session_key = 'b' ORDER BY id", "ix_jobs_host_status_priority_session_key_id"),
+    ):
+        with ledger.read() as session:
+            steps = [str(row[3]) for row in session.execute(text(plan.format(condition)))]
+        assert len(steps) == 1, "it sorts"
+        assert index in steps[0]
+    began = time.perf_counter()
+    for _ in range(20):
+        assert _next(ledger, "d") == 5
+    assert time.perf_counter() - began < 2
+
+
 # Ends
 
 
@@ -329,7 +405,7 @@ def test_only_the_owner_of_the_claim_writes_to_the_attempt(ledger: Ledger, act: 
 def test_an_attempt_of_the_past_cannot_end_the_present_one(ledger: Ledger) -> None:
     _add(ledger)
     old = _claimed(ledger)
-    _finish(ledger, old, Status.FAILED, retries=1, repeatable=True)
+    _finish(ledger, old, Status.FAILED, retries=1, repeat=Repeat.COUNTED)
     new = _claimed(ledger)
     assert (old.name, new.name) == (f"{old.job_id}-1", f"{old.job_id}-2")
     with pytest.raises(StaleClaim):
@@ -364,7 +440,7 @@ def test_a_failure_that_may_be_cured_is_repeated_so_often_and_no_more(ledger: Le
     (job_id,) = _add(ledger)
     ends = []
     while claim := _claim(ledger):
-        ends.append(_finish(ledger, claim, Status.FAILED, retries=retries, repeatable=True, error="crashed"))
+        ends.append(_finish(ledger, claim, Status.FAILED, retries=retries, repeat=Repeat.COUNTED, error="crashed"))
     assert ends == [Status.QUEUED] * retries + [Status.FAILED]
     job = _job(ledger, job_id)
     assert (job.attempt, job.failures, job.error) == (retries + 1, retries + 1, "crashed")
@@ -376,13 +452,74 @@ def test_a_failure_that_nothing_cures_is_final_at_once(ledger: Ledger) -> None:
     assert _finish(ledger, _claimed(ledger), Status.FAILED, retries=5) == Status.FAILED
 
 
+def test_an_error_that_does_not_count_is_repeated_however_often(ledger: Ledger) -> None:
+    (job_id,) = _add(ledger)
+    for _ in range(5):
+        claim = _claimed(ledger)
+        assert _finish(ledger, claim, Status.FAILED, error="lost", repeat=Repeat.UNCOUNTED) == Status.QUEUED
+    assert (_job(ledger, job_id).failures, _job(ledger, job_id).due_at) == (0, None)
+
+
+def test_after_a_crash_a_job_waits_twice_as_long_each_time(ledger: Ledger) -> None:
+    (job_id,) = _add(ledger)
+    pauses = []
+    for _ in range(3):
+        claim = _claim(ledger, now=LATER + timedelta(days=1))
+        assert claim is not None
+        _finish(ledger, claim, Status.FAILED, retries=9, backoff_s=30, error="crashed", repeat=Repeat.BACKOFF)
+        due_at = _job(ledger, job_id).due_at
+        assert due_at is not None
+        pauses.append((due_at - LATER).total_seconds())
+    assert pauses == [30, 60, 120]
+    assert _claim(ledger) is None
+
+
+# Giving back
+
+
+def test_a_claim_that_is_given_back_leaves_no_attempt_and_uses_up_no_number(ledger: Ledger) -> None:
+    (job_id,) = _add(ledger)
+    _finish(ledger, _claimed(ledger), Status.FAILED, retries=9, error="crashed", repeat=Repeat.COUNTED)
+    before = _job(ledger, job_id)
+    claim = _claimed(ledger)
+    claims.enter(ledger, claim, Phase.WAITING, LATER)
+    assert claims.give_back(ledger, claim, "overtaken", LATER) == Status.QUEUED
+    job = _job(ledger, job_id)
+    assert (job.status, job.attempt, job.failures, job.started_at, job.lease_owner) == ("queued", 1, 1, NOW, None)
+    assert (job.error, job.due_at) == (before.error, before.due_at)
+    assert len(_attempts(ledger, job_id)) == 1
+    assert _events(ledger, job_id)[-2:] == ["returned", "queued"]
+    with pytest.raises(StaleClaim):
+        claims.give_back(ledger, claim, "overtaken", LATER)
+    assert _claimed(ledger).number == 2
+
+
+def test_a_claimed_job_that_has_not_begun_is_held_once_it_is_given_back(ledger: Ledger) -> None:
+    (job_id,) = _add(ledger)
+    claim = _claimed(ledger)
+    assert jobs.hold(ledger, [job_id], LATER) == ([], [job_id])
+    assert claims.wanted_otherwise(ledger, [job_id]) == {job_id: "hold"}
+    assert claims.give_back(ledger, claim, "to be held", LATER) == Status.HELD
+    assert (_job(ledger, job_id).status, _job(ledger, job_id).hold_requested_at) == ("held", None)
+    assert jobs.release(ledger, [job_id], LATER) == [job_id]
+
+
+def test_a_claimed_job_that_is_cancelled_and_given_back_is_cancelled(ledger: Ledger) -> None:
+    first, second = _chain(ledger, Status.QUEUED, Status.QUEUED)
+    claim = _claimed(ledger)
+    jobs.cancel(ledger, [first], LATER)
+    assert claims.wanted_otherwise(ledger, [first, second]) == {first: "cancel"}
+    assert claims.give_back(ledger, claim, "overtaken", LATER) == Status.CANCELLED
+    assert [_job(ledger, job_id).status for job_id in (first, second)] == ["cancelled"] * 2
+
+
 def test_a_job_that_was_to_be_cancelled_is_not_repeated(ledger: Ledger) -> None:
     (job_id,) = _add(ledger)
     claim = _claimed(ledger)
     assert jobs.cancel(ledger, [job_id], LATER) == ([], [job_id])
-    assert claims.cancel_requested(ledger, claim)
+    assert claims.wanted_otherwise(ledger, [job_id]) == {job_id: "cancel"}
     assert _job(ledger, job_id).status == "running"
-    assert _finish(ledger, claim, Status.FAILED, retries=5, repeatable=True) == Status.CANCELLED
+    assert _finish(ledger, claim, Status.FAILED, retries=5, repeat=Repeat.COUNTED) == Status.CANCELLED
 
 
 def test_a_retry_forgives_the_failures_and_keeps_the_attempts(ledger: Ledger) -> None:
@@ -410,7 +547,7 @@ def test_whoever_waits_for_a_job_without_success_is_cancelled_with_the_reason(le
 
 def test_dependents_wait_on_while_their_job_is_repeated(ledger: Ledger) -> None:
     _, second = _chain(ledger, Status.QUEUED, Status.QUEUED)
-    _finish(ledger, _claimed(ledger), Status.FAILED, retries=1, repeatable=True)
+    _finish(ledger, _claimed(ledger), Status.FAILED, retries=1, repeat=Repeat.COUNTED)
     assert _job(ledger, second).status == "queued"
 
 

@@ -11,13 +11,16 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, Table, create_engine, insert
+from sqlalchemy import MetaData, Table, create_engine, insert, select
 from sqlalchemy.types import JSON, Boolean, DateTime, Float, Integer
 
 from cosmosq import migrate
 from cosmosq.db import open_ledger
+from cosmosq.engines.assignment import from_columns
+from cosmosq.engines.engine import key_digest, session_key
+from cosmosq.engines.parameters import HINTS
 from cosmosq.errors import InvalidLedger
-from cosmosq.models import REVISION
+from cosmosq.models import REVISION, Job, ParameterSet
 from cosmosq.revision import revision_of
 from tests.acceptance.command_line import rows
 from tests.ledger_rows import NOW
@@ -123,6 +126,35 @@ def test_an_old_ledger_with_rows_loses_none(old: Path) -> None:
     else:
         (backup,) = old.with_name("backups").iterdir()
         assert rows(backup) == before
+
+
+def test_ids_and_the_order_of_an_index_outlive_every_upgrade(old: Path) -> None:
+    with closing(sqlite3.connect(old)) as connection, connection:
+        connection.execute("UPDATE sqlite_sequence SET seq = 70 WHERE name = 'jobs'")
+    open_ledger(old).close()
+    with closing(sqlite3.connect(old)) as connection:
+        assert connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchall() == [(70,)]
+        (index,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'ix_jobs_host_status_priority_id'")
+    assert "priority DESC" in index[0]
+
+
+def test_the_jobs_of_an_old_ledger_get_the_key_that_new_ones_have(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    _make(path, "0002")
+    _fill(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        plain = [*(f"{hint}_weight = 0" for hint in HINTS), *(f"{hint}_checkpoint = ''" for hint in HINTS)]
+        connection.execute(f"UPDATE parameter_sets SET {', '.join(plain)}")  # noqa: S608
+        sets = {1: "edge_weight = 0.5, vis_weight = 0.2", 2: "depth_weight = 1, depth_checkpoint = 'd.pt'"}
+        for number, settings in sets.items():
+            connection.execute(f"UPDATE parameter_sets SET {settings} WHERE id = {number}")  # noqa: S608
+    ledger = open_ledger(path)
+    with ledger.read() as session:
+        for job in session.scalars(select(Job)):
+            stored = session.get_one(ParameterSet, job.parameter_set_id)
+            values = from_columns({c.name: getattr(stored, c.name) for c in ParameterSet.__table__.columns})
+            assert job.session_key == key_digest(session_key(job.engine, values))
+    ledger.close()
 
 
 # A revision of the future, to see what an upgrade does to a ledger with rows

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosmosq.config import HOST_KEYS, TEMPLATE, TOP_KEYS, Key, load_config, parse_config
+from cosmosq.config import TEMPLATE, load_config, parse_config
+from cosmosq.config_keys import HOST_KEYS, TOP_KEYS, Key
 from cosmosq.errors import InvalidConfig, NotFound
 
 HOST = {"sim": {"engine": "simulated"}}
@@ -18,6 +19,9 @@ HOST = {"sim": {"engine": "simulated"}}
 WRONG: dict[str, list[Any]] = {
     "default_host": [1, "", "a b", "../x", "x" * 61, [], None],
     "retries": [-1, 101, 1.0, "2", True, []],
+    "backoff_s": [-1, "30", math.inf, True],
+    "repeat": [{"lost": "sometimes"}, {"blocked": "counted"}, {"lost": 1}, "never", []],
+    "max_overtake": [-1, 1.5, "2", True],
     "lease_s": [1, 0, -5, math.nan, math.inf, 1e9, "60", True],
     "transport": ["carrier pigeon", "", 1, []],
     "address": [1, "a\x00b", []],
@@ -37,6 +41,7 @@ WRONG: dict[str, list[Any]] = {
     "hf_home": [1, "a\x00b"],
     "activate": [1, "a\x00b"],
     "offload": ["text_encoder_model", ["everything"], [1], [["text_encoder_model"]], {}],
+    "prefetch": [-1, 21, 2.0, "2", True],
     "idle_close": [-1, "60", math.nan, False],
     "stall_s": [0, -1, "1", math.inf],
     "simulator": [[], "x", 1],
@@ -81,7 +86,7 @@ def test_a_default_is_allowed_by_its_own_key_and_used(key: Key) -> None:
 @pytest.mark.parametrize(
     ("document", "message"),
     [
-        ({"retrys": 1, "hosts": HOST}, "retrys = 1: no such key; there are default_host, retries, lease_s"),
+        ({"retrys": 1, "hosts": HOST}, "retrys = 1: no such key; there are default_host, retries, backoff_s, "),
         ({"hosts": {"sim": {"rot": "x"}}}, "hosts.sim.rot = 'x': no such key; there are transport, "),
         ({"hosts": {}}, "default_host = 'sim' is no host: give a [hosts.NAME] table first"),
         ({}, "default_host = 'sim' is no host: give a [hosts.NAME] table first"),
