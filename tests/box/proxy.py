@@ -1,6 +1,7 @@
 """A TCP proxy that can swallow what passes, cut the connection, or be slow."""
 
 import contextlib
+import queue
 import socket
 import threading
 import time
@@ -25,6 +26,8 @@ class Proxy:
         """Cut the connection once so many bytes were sent or received."""
         self.delay_s = 0.0
         """Before each block in each direction."""
+        self.latency_s = 0.0
+        """On the way of every block in each direction; as many as there are may be on their way at once."""
         self._black = threading.Event()
         self._sockets: list[socket.socket] = []
         self._lock = threading.Lock()
@@ -76,6 +79,9 @@ class Proxy:
                 threading.Thread(target=self._forward, args=(source, target, is_sent), daemon=True).start()
 
     def _forward(self, source: socket.socket, target: socket.socket, is_sent: bool) -> None:
+        under_way: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+        if self.latency_s:
+            threading.Thread(target=deliver, args=(under_way, target), daemon=True).start()
         with contextlib.suppress(OSError):
             while block := source.recv(BLOCK_BYTES):
                 if self.delay_s:
@@ -85,12 +91,30 @@ class Proxy:
                 with self._lock:
                     self.sent_bytes += len(block) if is_sent else 0
                     self.received_bytes += 0 if is_sent else len(block)
-                target.sendall(block)
+                if self.latency_s:
+                    under_way.put((time.monotonic() + self.latency_s, block))
+                else:
+                    target.sendall(block)
                 if self.cut_at is not None and max(self.sent_bytes, self.received_bytes) >= self.cut_at:
                     self.cut_at = None
                     self.cut()
+        if self.latency_s:
+            under_way.put((time.monotonic() + self.latency_s, b""))
+        else:
+            close(target)
         close(source)
-        close(target)
+
+
+def deliver(under_way: "queue.SimpleQueue[tuple[float, bytes]]", target: socket.socket) -> None:
+    """Send each block when it is due; an empty one is the last."""
+    with contextlib.suppress(OSError):
+        while True:
+            due, block = under_way.get()
+            time.sleep(max(0.0, due - time.monotonic()))
+            if not block:
+                break
+            target.sendall(block)
+    close(target)
 
 
 def close(sock: socket.socket) -> None:

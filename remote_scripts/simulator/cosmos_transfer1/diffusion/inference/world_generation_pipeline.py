@@ -108,11 +108,12 @@ class DiffusionControl2WorldGenerationPipeline:
         self._load_network()
 
     def _load_network(self) -> None:
+        began_at = ledger.now()
         faults.at_load(f"{self.checkpoint_dir}/{self.checkpoint_name}")
         for config in self.control_inputs.values():
             log.info(f"Loading ctrl model from ckpt_path: {config.get('ckpt_path')}")
         time.sleep(Settings.read().load_s)
-        ledger.loaded(list(self.control_inputs), self.checkpoint_name, self._attributes())
+        ledger.loaded(began_at, list(self.control_inputs), self.checkpoint_name, self._attributes())
 
     def generate(
         self,
@@ -124,6 +125,7 @@ class DiffusionControl2WorldGenerationPipeline:
         batch_size: int = 1,
     ) -> tuple[list[Video], list[str]] | None:
         """Videos as uint8 (T, H, W, 3) and their prompts, or None when the guardrail blocked all of them."""
+        began_at = ledger.now()
         prompts = [prompt] if isinstance(prompt, str) else prompt
         paths = [video_path] if isinstance(video_path, str) else video_path
         controls = control_inputs if isinstance(control_inputs, list) else [control_inputs or {}]
@@ -143,7 +145,8 @@ class DiffusionControl2WorldGenerationPipeline:
         log.info("Finish generation")
         log.info("Run guardrail on generated videos")
         for i in safe:
-            ledger.generated(self._received(prompts[i], paths[i], negative_prompt, controls[i], save_folder))
+            received = self._received(prompts[i], paths[i], negative_prompt, controls[i], save_folder)
+            ledger.generated(began_at, received)
         return videos, [prompts[i] for i in safe]
 
     def _is_safe(self, number: int, prompt: str) -> bool:
