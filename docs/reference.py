@@ -24,7 +24,7 @@ from cosmosq import checks, clips, config, config_keys, enqueue, errors, models,
 from cosmosq.cli import cli, guard
 from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
-from cosmosq.report import forecast, query, rows, totals
+from cosmosq.report import forecast, outlook, query, rows, totals
 from cosmosq.session import census, container, outcome
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +78,7 @@ ERRORS = {
 STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
 SHOW_JSON = (
     *STATUS_JSON,
-    *("text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed"),
+    *("text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed", "repeat"),
     *("inputs", "attempts", "artifacts", "events"),
 )
 PARAMETERS_JSON = ("name", "type", "allowed", "default", "meaning")
@@ -328,7 +328,12 @@ def csv_columns() -> str:
 def json_fields() -> str:
     """The fields of each command's `--json`."""
     lines = (
-        ("`status`, `run`, `wait`, `cancel`, `retry`, …", "array", names(STATUS_JSON) + "; `run` also `output_path`"),
+        (
+            "`status`, `run`, `wait`, `cancel`, `retry`, …",
+            "array",
+            names(STATUS_JSON) + "; `status` also `expected_at`, `run` also `output_path`",
+        ),
+        ("`status --queue`", "array", names(f.name for f in fields(outlook.Outlook) if f.name != "expected_at")),
         ("`show`", "object", names(SHOW_JSON)),
         ("`enqueue`", "array", names(field.name for field in fields(enqueue.Enqueued))),
         ("`sweep preview`, `enqueue --dry-run`", "object", names(PREVIEW_JSON)),

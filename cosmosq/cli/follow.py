@@ -3,15 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
-from cosmosq.cli.status import progress_of
-from cosmosq.report.durations import duration
-from cosmosq.status import ENDED, Status
+from cosmosq.cli.status import expected_times, left_of, progress_of
+from cosmosq.status import ENDED, Phase, Status
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -28,7 +27,6 @@ class Follower:
         self.app, self.ids = app, list(ids)
         self._bars = output.progress_bars()
         self._tasks: dict[int, TaskID] = {}
-        self._usual: dict[tuple[str, int], float | None] = {}
         with app.ledger.read() as session:
             self._seen = query.newest_event(session)
 
@@ -54,8 +52,9 @@ class Follower:
                     self._say_end(move, query.video_of(session, move["job_id"]))
                 elif move["event"] == Status.QUEUED and "error" in move["data"]:
                     self._say(f"job {move['job_id']} is queued again: {_why(move)}")
+            expected = expected_times(self.app, session, {row["host"] for row in running}, queued=False)
             for row in running:
-                self._draw(row, self._left_s(session, row))
+                self._draw(row, expected.get(row["id"]))
         for job_id in set(self._tasks) - {row["id"] for row in running}:
             self._bars.remove_task(self._tasks.pop(job_id))
 
@@ -70,7 +69,7 @@ class Follower:
         else:
             self._bars.console.print(output.clean(text), markup=False, highlight=False)
 
-    def _draw(self, row: dict[str, Any], left_s: float | None) -> None:
+    def _draw(self, row: dict[str, Any], expected_at: datetime | None) -> None:
         if row["id"] not in self._tasks:
             name = output.one_line(row["prompt_name"] or row["prompt_id"], 24)
             self._tasks[row["id"]] = self._bars.add_task(f"job {row['id']} {name}", total=None, detail="", left="")
@@ -79,23 +78,8 @@ class Follower:
             total=(row["steps"] or 0) * (row["clips"] or 1) or None,
             completed=_steps_done(row),
             detail=progress_of(row),
-            left=f"about {duration(left_s)} left" if left_s is not None else "",
+            left=left_of(expected_at) if row["phase"] == Phase.GENERATING else "",
         )
-
-    def _left_s(self, session: Any, row: dict[str, Any]) -> float | None:
-        """Seconds to go, from past attempts of this host with as many steps, else from the steps so far."""
-        from cosmosq.report import query
-
-        if row["phase"] != "generating" or not row["steps"]:
-            return None
-        key = (row["host"], row["steps"])
-        if key not in self._usual:
-            self._usual[key] = query.usual_seconds(session, *key)
-        elapsed: float = (datetime.now(UTC) - row["phase_at"]).total_seconds()
-        usual, clips = self._usual[key], row["clips"] or 1
-        # Before there is any past, the steps so far tell the pace.
-        whole = usual * clips if usual is not None else elapsed * row["steps"] * clips / max(1, _steps_done(row))
-        return max(0.0, whole - elapsed)
 
 
 def _steps_done(row: dict[str, Any]) -> int:

@@ -152,9 +152,18 @@ def named_jobs(app: App, words: Sequence[str]) -> list[int]:
 
 
 def chosen_jobs(
-    app: App, words: Sequence[str], everything: bool, criteria: Criteria, suitable: Sequence[Status]
+    app: App,
+    words: Sequence[str],
+    everything: bool,
+    criteria: Criteria,
+    suitable: Sequence[Status],
+    *,
+    claimed: bool = False,
 ) -> list[int]:
     """The jobs that a steering command is about: named ones, or `--all` that suit it.
+
+    Args:
+        claimed: running ones suit as well, as long as they have not begun.
 
     Raises:
         InvalidInput: neither jobs nor `--all`, or both.
@@ -166,7 +175,10 @@ def chosen_jobs(
     from cosmosq.report import query
 
     with app.ledger.read() as session:
-        return query.matching_ids(session, criteria.filter(app, statuses=suitable))
+        found = query.matching_ids(session, criteria.filter(app, statuses=suitable))
+        if claimed:
+            found += query.claimed_ids(session, criteria.filter(app, statuses=[Status.RUNNING]))
+        return sorted(found)
 
 
 def show_pairs(pairs: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from cosmosq.cli.app import App
 from cosmosq.cli.selection import named_jobs, show_pairs
 from cosmosq.errors import InvalidInput
 from cosmosq.report.durations import duration
-from cosmosq.status import Phase
+from cosmosq.status import Phase, Status
 
 
 @click.command()
@@ -28,21 +28,24 @@ def show(app: App, job: str, as_json: bool) -> None:
         raise InvalidInput(f"{job} names {len(ids)} jobs: show one at a time")
     with app.ledger.read() as session:
         found = detail.job(session, ids[0])
+    found["repeat"] = app.config.repeat_of(found["error"]) if found["error"] else None
     if as_json:
         output.emit_json(found)
         return
-    _fields(found)
+    _fields(found, app.config.retries)
     _attempts(found["attempts"])
     _artifacts(found["artifacts"])
     _events(found["events"])
 
 
-def _fields(job: dict[str, Any]) -> None:
+def _fields(job: dict[str, Any], retries: int) -> None:
     output.emit_fields(
         {
             "job": job["id"],
             "status": job["status"],
             "error": ": ".join(word for word in (job["error"], job["message"]) if word),
+            "repeated": f"{job['repeat']}, {job['failures']} of {retries} retries used" if job["repeat"] else "",
+            "not before": output.clock(job["due_at"]) if job["status"] == Status.QUEUED else "",
             "kind": job["kind"],
             "prompt": f"{job['prompt_id']} {job['prompt_name'] or ''}",
             "text": output.one_line(job["text"], 200),

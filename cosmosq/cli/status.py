@@ -1,13 +1,22 @@
 """`cosmosq status`."""
 
 import time
-from typing import Any
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
 from cosmosq.cli.selection import Criteria, filter_options, named_jobs
+from cosmosq.report.durations import duration
+from cosmosq.status import Phase, Status
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from cosmosq.report.outlook import Outlook
 
 _WATCH_S = 1.0
 
@@ -16,36 +25,93 @@ _WATCH_S = 1.0
 @click.argument("jobs", nargs=-1, metavar="[JOB…]")
 @filter_options
 @click.option("-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the newest N; a table shows 50.")
+@click.option("--queue", is_flag=True, help="A line a host instead: its session, loads to come, time of the end.")
 @click.option("--watch", is_flag=True, help="Renew the table until interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects, all jobs unless -n is given.")
 @click.pass_obj
-def status(app: App, jobs: tuple[str, ...], criteria: Criteria, newest: int | None, watch: bool, as_json: bool) -> None:
+def status(
+    app: App,
+    jobs: tuple[str, ...],
+    criteria: Criteria,
+    newest: int | None,
+    queue: bool,
+    watch: bool,
+    as_json: bool,
+) -> None:
     """List jobs.
 
-    Oldest first: where they stand, and how many there are of each status.
+    Oldest first: where they stand, when they are expected to end, and how many there are of each status.
     """
     ids = named_jobs(app, jobs) if jobs else []
     while True:
-        counts, rows = _read(app, criteria, ids, newest if newest or as_json else 50)
-        if as_json:
-            output.emit_json(rows)
+        if watch and not as_json:
+            output.clear()
+        if queue:
+            _show_queue(_outlooks(app, criteria), as_json)
         else:
-            if watch:
-                output.clear()
-            _render(counts, rows)
+            _show_jobs(app, criteria, ids, newest, as_json)
         if not watch:
             return
         time.sleep(_WATCH_S)
 
 
-def _read(
-    app: App, criteria: Criteria, ids: list[int], newest: int | None
-) -> tuple[dict[str, int], list[dict[str, Any]]]:
+def _show_queue(hosts: "list[Outlook]", as_json: bool) -> None:
+    if as_json:
+        output.emit_json([host.as_json() for host in hosts])
+        return
+    rows = [
+        [h.host, h.running, h.queued, h.session_id, h.session, h.served, h.loads, duration(h.left_s), _clock(h)]
+        for h in hosts
+    ]
+    output.emit_table(["host", "running", "queued", "session", "", "served", "loads to come", "left", "ends"], rows)
+
+
+def _clock(host: "Outlook") -> str:
+    return output.clock(host.ends_at)
+
+
+def _outlooks(app: App, criteria: Criteria) -> "list[Outlook]":
+    from cosmosq.report import outlook
+
+    with app.ledger.read() as session:
+        found = outlook.hosts(session)
+        wanted = [host for host in found if criteria.host in (None, host)]
+        return [_outlook(app, session, host) for host in wanted]
+
+
+def _outlook(app: App, session: "Session", host: str, *, queued: bool = True) -> "Outlook":
+    from cosmosq.report.outlook import outlook
+
+    return outlook(session, host, max_overtake=app.config.max_overtake, now=datetime.now(UTC), queued=queued)
+
+
+def expected_times(app: App, session: "Session", hosts: Iterable[str], *, queued: bool = True) -> dict[int, datetime]:
+    """When jobs of these hosts will have ended, by id; without those of which nothing is known."""
+    found: dict[int, datetime] = {}
+    for host in hosts:
+        found.update(_outlook(app, session, host, queued=queued).expected_at)
+    return found
+
+
+def _show_jobs(app: App, criteria: Criteria, ids: list[int], newest: int | None, as_json: bool) -> None:
     from cosmosq.report import query
 
     which = criteria.filter(app, ids)
     with app.ledger.read() as session:
-        return query.counts(session, which), query.jobs(session, which, newest=newest)
+        counts = query.counts(session, which)
+        rows = query.jobs(session, which, newest=newest if newest or as_json else 50)
+        waiting = {row["host"] for row in rows if row["status"] in (Status.QUEUED, Status.RUNNING)}
+        outlooks = [_outlook(app, session, host) for host in sorted(waiting)]
+    expected = {job_id: at for host in outlooks for job_id, at in host.expected_at.items()}
+    rows = [{**row, "expected_at": expected.get(row["id"])} for row in rows]
+    if as_json:
+        output.emit_json(rows)
+        return
+    _render(counts, rows)
+    for host in outlooks:
+        if host.ends_at is not None:
+            loads = f", {host.loads} model load{'s' if host.loads != 1 else ''} to come" if host.loads else ""
+            output.say(f"{host.host}: all done in about {duration(host.left_s)}, at {_clock(host)}{loads}")
 
 
 def _render(counts: dict[str, int], rows: list[dict[str, Any]]) -> None:
@@ -61,7 +127,7 @@ def _render(counts: dict[str, int], rows: list[dict[str, Any]]) -> None:
             row["host"],
             row["priority"],
             row["attempt"],
-            progress_of(row) or output.one_line(row["message"] or row["error"] or "", 50),
+            _told(row),
             output.clock(row["ended_at"] or row["started_at"] or row["created_at"]),
         ]
         for row in rows
@@ -73,11 +139,28 @@ def _render(counts: dict[str, int], rows: list[dict[str, Any]]) -> None:
     output.say(", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
+def _told(row: dict[str, Any]) -> str:
+    """Progress, what to expect, or what went wrong."""
+    if row["status"] == Status.RUNNING:
+        is_known = row["expected_at"] and row["phase"] not in (Phase.DOWNLOADING, Phase.RECORDING)
+        return progress_of(row) + (f", {left_of(row['expected_at'])}" if is_known else "")
+    if row["status"] == Status.QUEUED and row["expected_at"]:
+        return f"{left_of(row['expected_at'])}"
+    return output.one_line(row["message"] or row["error"] or "", 50)
+
+
+def left_of(expected_at: datetime | None) -> str:
+    """How long it will take until then."""
+    if expected_at is None:
+        return ""
+    return f"about {duration(max(0.0, (expected_at - datetime.now(UTC)).total_seconds()))} left"
+
+
 def progress_of(row: dict[str, Any]) -> str:
     """How far a running job is: its phase, and the step of the clip."""
-    if row["status"] != "running":
+    if row["status"] != Status.RUNNING:
         return ""
-    if row["phase"] != "generating" or not row["steps"]:
+    if row["phase"] != Phase.GENERATING or not row["steps"]:
         return str(row["phase"])
     clips = f", clip {row['clip']} of {row['clips']}" if (row["clips"] or 0) > 1 else ""
     return f"generating: step {row['step']} of {row['steps']}{clips}"

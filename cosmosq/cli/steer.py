@@ -12,9 +12,9 @@ from cosmosq.status import ENDED, UNSUCCESSFUL, Status
 
 
 def _jobs_command(
-    help_text: str, suitable: Sequence[Status]
+    help_text: str, suitable: Sequence[Status], *, claimed: bool = False
 ) -> Callable[[Callable[[App, list[int]], Any]], click.Command]:
-    """A command about jobs: ids, ranges or --all with filters, and --json."""
+    """A command about jobs: ids, ranges or --all with filters, and --json; for `claimed` see `chosen_jobs`."""
 
     def decorate(act: Callable[[App, list[int]], Any]) -> click.Command:
         @click.command(name=act.__name__, help=help_text)
@@ -26,7 +26,7 @@ def _jobs_command(
         def command(app: App, jobs: tuple[str, ...], everything: bool, criteria: Criteria, as_json: bool) -> None:
             from cosmosq.report import query
 
-            ids = chosen_jobs(app, jobs, everything, criteria, suitable)
+            ids = chosen_jobs(app, jobs, everything, criteria, suitable, claimed=claimed)
             words = act(app, ids)
             if as_json:
                 with app.ledger.read() as session:
@@ -60,9 +60,10 @@ def retry(app: App, ids: list[int]) -> str:
 
 
 @_jobs_command(
-    "Keep queued jobs back.\n\nThey wait until they are released. Of running ones, those that only wait in a session "
-    "are taken back; name them to have that done.",
+    "Keep jobs back.\n\nQueued ones wait until they are released; running ones that only wait in a session are taken "
+    "back.",
     (Status.QUEUED,),
+    claimed=True,
 )
 def hold(app: App, ids: list[int]) -> str:
     from cosmosq import jobs

@@ -64,4 +64,9 @@ def encode_key(key: Mapping[str, Any]) -> str:
 
 def key_digest(key: Mapping[str, Any]) -> str:
     """Hex sha256 that two keys share only if they are equal."""
-    return hashlib.sha256(encode_key(key).encode()).hexdigest()
+    return text_digest(encode_key(key))
+
+
+def text_digest(encoded: str) -> str:
+    """The digest of a key that is encoded already."""
+    return hashlib.sha256(encoded.encode()).hexdigest()

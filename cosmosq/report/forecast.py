@@ -54,7 +54,7 @@ def forecast(
         loads: how often the model is loaded for them.
     """
     pace = pace_of(session, host)
-    load_s = session.scalar(select(func.avg(EngineSession.load_s)).where(EngineSession.host == host))
+    load_s = mean_load_s(session, host)
     if pace is None:
         return Forecast(generate_s=None, load_s=None, ahead_s=None, ends_at=None)
     told = list(jobs)
@@ -68,7 +68,7 @@ def forecast(
 
 def pace_of(session: Session, host: str) -> float | None:
     """Mean GPU seconds of a step of one clip on a host, over all videos made there; None before the first."""
-    steps, clips = _sizes()
+    steps, clips = sizes()
     statement = (
         select(func.sum(Attempt.generate_s), func.sum(steps * clips))
         .join(Job, Job.id == Attempt.job_id)
@@ -79,9 +79,14 @@ def pace_of(session: Session, host: str) -> float | None:
     return seconds / work if work else None
 
 
+def mean_load_s(session: Session, host: str) -> float | None:
+    """Mean seconds of a model load on a host; None before the first."""
+    return session.scalar(select(func.avg(EngineSession.load_s)).where(EngineSession.host == host))
+
+
 def _waiting(session: Session, host: str) -> float:
     """Steps times clips of the jobs that are queued or running."""
-    steps, clips = _sizes()
+    steps, clips = sizes()
     statement = (
         select(func.sum(steps * clips))
         .select_from(Job)
@@ -91,7 +96,7 @@ def _waiting(session: Session, host: str) -> float:
     return float(session.scalar(statement) or 0)
 
 
-def _sizes() -> tuple[Any, Any]:
+def sizes() -> tuple[Any, Any]:
     """Steps and clips of a job as expressions over `Job` and `ParameterSet`."""
     video = aliased(Video)
     frames = (

@@ -19,7 +19,7 @@ from cosmosq.models import (
     Trial,
     TrialJob,
 )
-from cosmosq.status import Status
+from cosmosq.status import BEFORE_GENERATING, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +94,13 @@ def matching_ids(session: Session, which: Filter) -> list[int]:
     return list(session.scalars(select(Job.id).where(which.condition).order_by(Job.id)))
 
 
+def claimed_ids(session: Session, which: Filter) -> list[int]:
+    """Ids of those among the jobs that run and have not begun to generate."""
+    newest = and_(Attempt.job_id == Job.id, Attempt.number == Job.attempt)
+    waits = (Job.status == Status.RUNNING, Attempt.phase.in_(BEFORE_GENERATING))
+    return list(session.scalars(select(Job.id).join(Attempt, newest).where(which.condition, *waits)))
+
+
 def jobs(session: Session, which: Filter, *, newest: int | None = None) -> list[dict[str, Any]]:
     """The jobs by id, with the name of the prompt and how far the newest attempt is.
 
@@ -114,14 +121,6 @@ def jobs(session: Session, which: Filter, *, newest: int | None = None) -> list[
     rows = [dict(row._mapping) for row in session.execute(statement)]
     rows.reverse()
     return rows
-
-
-def usual_seconds(session: Session, host: str, steps: int) -> float | None:
-    """Mean seconds of generation per clip of 121 frames and `steps` steps on a host, from past attempts."""
-    statement = select(func.avg(Attempt.generate_s / func.coalesce(func.nullif(Attempt.clips, 0), 1))).where(
-        Attempt.host == host, Attempt.steps == steps, Attempt.generate_s.is_not(None)
-    )
-    return session.scalar(statement)
 
 
 def status_of(session: Session, job_id: int) -> Status:

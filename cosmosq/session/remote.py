@@ -1,6 +1,5 @@
 """Sessions on the host: started once, found again, closed."""
 
-import hashlib
 import json
 import logging
 import secrets
@@ -12,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from cosmosq.engines.engine import encode_key, get_engine
+from cosmosq.engines.engine import encode_key, get_engine, text_digest
 from cosmosq.errors import CosmosqError
 from cosmosq.models import EngineSession
 from cosmosq.session import events, scripts
@@ -40,7 +39,7 @@ class RemoteSession:
     @property
     def key_digest(self) -> str:
         """The key as jobs have it."""
-        return hashlib.sha256(self.key.encode()).hexdigest()
+        return text_digest(self.key)
 
     def serves(self, key: Mapping[str, Any]) -> bool:
         return self.key == encode_key(key)

@@ -18,9 +18,9 @@ from cosmosq.db import Ledger, open_ledger
 from cosmosq.models import Attempt
 from cosmosq.paths import Workspace
 from cosmosq.retries import Repeat
-from cosmosq.status import Status
+from cosmosq.status import Phase, Status
 from tests.acceptance.command_line import COSMOSQ, Answer, Shell, rows, traces
-from tests.ledger_rows import NOW
+from tests.ledger_rows import NOW, make_ended_job, make_session
 
 
 @pytest.fixture
@@ -34,7 +34,9 @@ def _end(ledger: Ledger, job_id: int, status: Status | None, *, retries: int = 0
     """Let an attempt of the job end so, or run on."""
     claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
     assert claim is not None
-    if status is not None:
+    if status is None:
+        claims.enter(ledger, claim, Phase.GENERATING, NOW)
+    else:
         outcome = Outcome(status=status, error="why", repeat=Repeat.COUNTED if retries else Repeat.NEVER)
         claims.finish(ledger, claim, outcome, retries=retries, now=NOW)
 
@@ -262,10 +264,9 @@ def test_watching_renews_the_table_until_interrupted(shell: Shell) -> None:
 def test_a_running_job_tells_its_phase_and_step(shell: Shell, ledger: Ledger) -> None:
     with ledger.write() as session:
         attempt = session.scalars(select(Attempt).where(Attempt.job_id == 3)).one()
-        attempt.phase = "generating"
         claims.progress(session, attempt.id, clip=2, clips=3, step=7, steps=35)
     line: Answer = shell.ok("status", "3")
-    assert re.search(r"running .* generating: step 7 of 35, clip 2 of 3 ", line.out)
+    assert re.search(r"running .* generating: step 7 of 35, clip 2 of 3, about ", line.out)
     (row,) = shell.ok("status", "3", "--json").json
     assert {key: row[key] for key in ("phase", "clip", "clips", "step", "steps")} == {
         "phase": "generating",
@@ -274,3 +275,44 @@ def test_a_running_job_tells_its_phase_and_step(shell: Shell, ledger: Ledger) ->
         "step": 7,
         "steps": 35,
     }
+
+
+def test_holding_all_includes_what_is_claimed_and_has_not_begun(shell: Shell, ledger: Ledger) -> None:
+    with ledger.write() as session:
+        session.scalars(select(Attempt).where(Attempt.job_id == 3)).one().phase = "waiting"
+    shell.ok("enqueue", "kitchen", "-s", "seed=50")
+    assert shell.ok("hold", "--all").err == "2 held, 1 to be taken back from their session\n"
+    assert shell.ok("show", "3", "--json").json["events"][-1]["event"] == "hold_requested"
+
+
+# What to expect
+
+
+def test_a_queue_is_told_with_its_session_loads_and_end(shell: Shell, ledger: Ledger) -> None:
+    with ledger.write() as session:
+        made = make_ended_job(session, parameters={"num_steps": 10}, attempt={"generate_s": 100.0})
+        make_session(session, load_s=40.0, end="exited 0")
+        assert made.id == 8
+    shell.ok("enqueue", "kitchen", "-s", "seed=50", "-s", "num_steps=10")
+    shell.ok("enqueue", "kitchen", "-s", "seed=50", "-s", "num_steps=10", "-s", "vis.weight=1")
+    (host,) = shell.ok("status", "--queue", "--json").json
+    # Job 3 runs and job 2 waits, both of 35 steps and with the model of the first new one; then the second's.
+    assert (host["host"], host["running"], host["queued"], host["loads"]) == ("sim", 1, 3, 2)
+    assert host["left_s"] == pytest.approx(2 * 350 + 2 * 100 + 2 * 40, abs=5)
+    expected = {row["id"]: row["expected_at"] for row in shell.ok("status", "--json").json}
+    assert [job_id for job_id in sorted(expected) if expected[job_id]] == [2, 3, 9, 10]
+    assert expected[3] < expected[2] < expected[9] < expected[10] == max(filter(None, expected.values()))
+    assert re.search(r"sim +1 +3 +0 +2 +16:2\d", shell.ok("status", "--queue").out)
+    assert re.search(r"^sim: all done in about 16:2\d, at .*, 2 model loads to come$", shell.ok("status").err, re.M)
+
+
+def test_show_tells_how_a_job_is_repeated(shell: Shell, workspace: Workspace, ledger: Ledger) -> None:
+    workspace.config_path.write_text('repeat = { crashed = "counted" }\n' + workspace.config_path.read_text())
+    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[2])
+    assert claim is not None
+    outcome = Outcome(status=Status.FAILED, error="crashed", message="why", repeat=Repeat.BACKOFF)
+    claims.finish(ledger, claim, outcome, retries=2, backoff_s=60, now=NOW)
+    told = shell.ok("show", "2")
+    assert re.search(r"^repeated +counted, 1 of 2 retries used$", told.out, re.M)
+    assert re.search(r"^not before +2026-11-22 ", told.out, re.M)
+    assert shell.ok("show", "2", "--json").json["repeat"] == "counted"

@@ -1,0 +1,103 @@
+"""What a host still has before it, from what was made there."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from cosmosq.db import Ledger
+from cosmosq.engines.engine import text_digest
+from cosmosq.models import Job
+from cosmosq.report.outlook import Outlook, hosts, outlook
+from cosmosq.status import Phase, Status
+from tests.ledger_rows import NOW, make_attempt, make_ended_job, make_job, make_session
+
+TEN_STEPS = {"num_steps": 10}
+KEY = text_digest("{}")
+
+
+def _job(session: Session, key: str = KEY, **overrides: Any) -> Job:
+    return make_job(session, parameters=TEN_STEPS, session_key=key, **overrides)
+
+
+def _look(ledger: Ledger, **options: Any) -> Outlook:
+    with ledger.read() as session:
+        return outlook(session, "sim", max_overtake=100, now=NOW, **options)
+
+
+def _seconds(found: Outlook) -> dict[int, float]:
+    return {job_id: (at - NOW).total_seconds() for job_id, at in found.expected_at.items()}
+
+
+def _past(session: Session) -> None:
+    """A video of ten steps in a hundred seconds, by a session that loaded for forty."""
+    gone = make_session(session, load_s=40.0, end="exited 0")
+    make_ended_job(session, parameters=TEN_STEPS, attempt={"generate_s": 100.0, "session_id": gone.id})
+
+
+def test_nothing_is_known_before_the_first_video(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _job(session)
+    found = _look(ledger)
+    assert (found.queued, found.loads, found.left_s, found.ends_at, found.expected_at) == (1, 1, None, None, {})
+
+
+def test_a_load_is_counted_once_for_all_that_share_it(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        first, other, second = (_job(session, key) for key in ("a", "b", "a"))
+    found = _look(ledger)
+    assert _seconds(found) == {first.id: 140, second.id: 240, other.id: 380}
+    assert (found.loads, found.left_s, found.ends_at) == (2, 380, NOW + timedelta(seconds=380))
+
+
+def test_an_open_session_spares_a_load_and_what_runs_is_half_done(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        current = make_session(session)
+        running = _job(session, status=Status.RUNNING)
+        half = {"phase": Phase.GENERATING, "session_id": current.id, "clip": 1, "clips": 1, "step": 5, "steps": 10}
+        make_attempt(session, running, **half)
+        waiting = _job(session, status=Status.RUNNING)
+        make_attempt(session, waiting, phase=Phase.WAITING, session_id=current.id)
+        queued = _job(session)
+    found = _look(ledger)
+    assert _seconds(found) == {running.id: 50, waiting.id: 150, queued.id: 250}
+    assert (found.session_id, found.session, found.loads, found.running) == (current.id, "ready", 0, 2)
+    assert _seconds(_look(ledger, queued=False)) == {running.id: 50, waiting.id: 150}
+
+
+def test_what_is_left_of_a_load_under_way_counts(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        current = make_session(session, load_s=None, started_at=NOW - timedelta(seconds=30))
+        running = _job(session, status=Status.RUNNING)
+        make_attempt(session, running, phase=Phase.WAITING, session_id=current.id)
+    found = _look(ledger)
+    assert (found.session, found.loads, _seconds(found)) == ("loading", 1, {running.id: 110})
+
+
+def test_a_job_that_is_not_due_is_not_expected_before(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        job = _job(session, due_at=NOW + timedelta(seconds=1000))
+    assert _seconds(_look(ledger)) == {job.id: 1140}
+
+
+def test_without_a_past_the_steps_so_far_tell_the_pace(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        current = make_session(session)
+        running = _job(session, status=Status.RUNNING)
+        begun = {"phase": Phase.GENERATING, "phase_at": NOW - timedelta(seconds=20), "session_id": current.id}
+        make_attempt(session, running, **begun, clip=1, clips=1, step=2, steps=10)
+    assert _seconds(_look(ledger)) == {running.id: 80}
+
+
+def test_only_hosts_with_something_to_do_are_listed(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        make_ended_job(session, host="idle")
+        make_job(session, host="held", status=Status.HELD)
+        make_job(session, host="b")
+        make_job(session, host="a", status=Status.RUNNING)
+    with ledger.read() as session:
+        assert hosts(session) == ["a", "b"]
