@@ -1,9 +1,9 @@
 """Misbehaviour on request: `faults` in COSMOS_SIMULATOR.
 
 Each is `{"match": part of the prompt, "do": …, "step": N, "times": M}`: `block`, `oom`, `crash`, `kill`, `hang` and
-`raise` act at step N (the first if absent), `truncate` and `disk_full` when the video is saved, `load_failure` when
-the pipeline is made. After M times (always, if absent) a fault is over; the count is kept beside the ledger,
-so that it outlives the crash that it causes.
+`raise` act at step N (the first if absent), `truncate` and `disk_full` when the video is saved, `shift` when those of
+a batch are, `load_failure` when the pipeline is made. After M times (always, if absent) a fault is over; the count is
+kept beside the ledger, so that it outlives the crash that it causes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simulated import memory
 from simulated.settings import Settings
+
+Video = NDArray[np.uint8]
 
 TRUNCATED_TO = 0.6
 _counts_in_memory: dict[str, int] = {}
@@ -53,6 +58,21 @@ def act(action: str) -> None:
         raise RuntimeError("The stand-in was told to fail.")
     while True:
         time.sleep(3600)
+
+
+def saves(prompt: str) -> None:
+    """Whose video is saved next; without it, that of the last step."""
+    global _prompt
+    _prompt = prompt
+
+
+def shifted(outputs: list[tuple[Video, str]]) -> list[tuple[Video, str]]:
+    """The videos and prompts of a batch; with `shift` one changes its place with its neighbour, or with nobody."""
+    for number in range(len(outputs) - 1):
+        if take("shift", outputs[number][1]):
+            outputs[number], outputs[number + 1] = outputs[number + 1], outputs[number]
+            break
+    return outputs
 
 
 def before_saving(path: str) -> None:

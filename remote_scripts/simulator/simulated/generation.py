@@ -64,14 +64,14 @@ class Generation:
 
     def __init__(self, request: Request, shape: Shape) -> None:
         self._request = request
-        self._shape = shape
+        self.shape = shape
         self._video = np.empty((shape.frames, shape.height, shape.width, 3), dtype=np.uint8)
         self._done = 0
         self._mark = Mark(shape.width, shape.height)
         self._streams = self._open_streams()
 
     def clip(self, number: int) -> None:
-        span = self._shape.span(number)
+        span = self.shape.span(number)
         running: graphs.Running | None = None
         for index in range(span):
             frames = {name: next(stream) for name, stream in self._streams.items()}
@@ -83,8 +83,8 @@ class Generation:
             self._keep(running)
 
     def video(self) -> Image:
-        if self._done != self._shape.frames:
-            raise RuntimeError(f"{self._done} of {self._shape.frames} frames came out of the filter graph")
+        if self._done != self.shape.frames:
+            raise RuntimeError(f"{self._done} of {self.shape.frames} frames came out of the filter graph")
         return self._video
 
     def _open_streams(self) -> dict[str, Iterator[av.VideoFrame]]:
@@ -105,7 +105,7 @@ class Generation:
 
     def _build(self, clip: int, frames: Mapping[str, av.VideoFrame]) -> graphs.Running:
         look = look_of(self._request, clip)
-        shape = self._shape
+        shape = self.shape
         if "upscale" in self._request.guides:
             return graphs.upscale(look, frames, shape.width, shape.height, self._request.weight("upscale"))
         return graphs.transfer(look, frames, shape.width, shape.height)

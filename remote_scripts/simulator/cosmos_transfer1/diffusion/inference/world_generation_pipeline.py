@@ -3,6 +3,7 @@
 import copy
 import tempfile
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,33 @@ ATTRIBUTES = (
     "checkpoint_dir",
     "checkpoint_name",
 )
+
+
+@dataclass(frozen=True)
+class Item:
+    """One of the videos that a call of generate() is asked for."""
+
+    prompt: str
+    path: str | None
+    controls: ControlInputs
+
+
+def with_the_first_weights(items: list[Item]) -> list[Item]:
+    """As in the engine: the scalar weights of a batch's first item act on all of them."""
+    first = items[0].controls
+    return [
+        Item(
+            item.prompt,
+            item.path,
+            {hint: as_first(config, first.get(hint, {})) for hint, config in item.controls.items()},
+        )
+        for item in items
+    ]
+
+
+def as_first(config: dict[str, Any], first: dict[str, Any]) -> dict[str, Any]:
+    weight = first.get("control_weight", config.get("control_weight"))
+    return config if weight is None or str(weight).endswith(".pt") else {**config, "control_weight": weight}
 
 
 class DiffusionControl2WorldGenerationPipeline:
@@ -139,9 +167,8 @@ class DiffusionControl2WorldGenerationPipeline:
             return None
         self._encode(negative_prompt)
         log.info("Run generation")
-        videos = [
-            self._run(prompts[i], paths[i] or None, negative_prompt or "", controls[i], save_folder) for i in safe
-        ]
+        items = [Item(prompts[i], paths[i] or None, controls[i]) for i in safe]
+        videos = self._run(with_the_first_weights(items), negative_prompt or "")
         log.info("Finish generation")
         log.info("Run guardrail on generated videos")
         for i in safe:
@@ -166,29 +193,38 @@ class DiffusionControl2WorldGenerationPipeline:
             raise TypeError("expected Tensor as element 0 in argument 0, but got NoneType")
         log.info("Finish text embedding on prompt")
 
-    def _run(self, prompt: str, path: str | None, negative: str, controls: ControlInputs, folder: str) -> Video:
+    def _run(self, items: list[Item], negative: str) -> list[Video]:
         settings = Settings.read()
         with tempfile.TemporaryDirectory() as scratch:
-            request = self._request(prompt, path, negative, self._with_controls(prompt, path, controls, scratch))
-            shape = shape_of(request, settings)
+            generations = [self._begin(item, negative, scratch, settings) for item in items]
+            clips = [generation.shape.clips for generation in generations]
             offloaded = [name for name in memory.OFFLOADED_GB if getattr(self, f"offload_{name}")]
-            memory.check(memory.needed_gb(controls, shape.clips, offloaded), settings.memory_gb)
-            generation = Generation(request, shape)
-            for clip in bars.counted(shape.clips):
-                self._sample(request, clip, shape.clips, settings)
+            memory.check(memory.needed_gb(items[0].controls, sum(clips), offloaded), settings.memory_gb)
+            for clip in bars.counted(max(clips)):
+                running = [generation for generation in generations if clip < generation.shape.clips]
+                self._sample([item.prompt for item in items], clip, max(clips), settings)
                 log.info("Starting VAE decode")
-                generation.clip(clip)
+                for generation in running:
+                    generation.clip(clip)
                 log.info("Completed VAE decode")
-            return generation.video()
+            return [generation.video() for generation in generations]
 
-    def _sample(self, request: Request, clip: int, clips: int, settings: Settings) -> None:
+    def _begin(self, item: Item, negative: str, scratch: str, settings: Settings) -> Generation:
+        folder = tempfile.mkdtemp(dir=scratch)
+        controls = self._with_controls(item.prompt, item.path, item.controls, folder)
+        request = self._request(item.prompt, item.path, negative, controls)
+        return Generation(request, shape_of(request, settings))
+
+    def _sample(self, prompts: list[str], clip: int, clips: int, settings: Settings) -> None:
         log.info("Starting latent encoding")
         log.info("Completed latent encoding")
         log.info("Starting diffusion sampling")
         steps = self._steps()
         for step in bars.counted(steps):
-            faults.at_step(request.prompt, clip * steps + step + 1, clips * steps)
-            time.sleep(settings.step_s)
+            for prompt in prompts:
+                faults.at_step(prompt, clip * steps + step + 1, clips * steps)
+            # A batch saves the loads, not the arithmetic.
+            time.sleep(settings.step_s * len(prompts))
         log.info("Completed diffusion sampling")
 
     def _steps(self) -> int:
