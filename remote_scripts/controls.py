@@ -17,6 +17,7 @@ import numpy as np
 import videos
 from digests import sha256_of
 from failures import InvalidSpec
+from order import Order
 from videos import Image
 
 # Part of a control's key: count it up when the recipe below makes other pixels.
@@ -66,6 +67,24 @@ class Control:
     path: Path
     sha256: str
     made: bool
+
+
+def make_missing(order: Order, folder: Path) -> tuple[Order, dict[str, Control]]:
+    """The order with a control for each hint that has a recipe here and none in the spec; and what was made or found.
+
+    Raises:
+        BadInput: the video is missing or cannot be decoded.
+        InvalidSpec: there is neither a control nor a video to make it from.
+    """
+    found: dict[str, Control] = {}
+    for hint, preset in (("vis", order["blur_strength"]), ("edge", order["canny_threshold"])):
+        if hint not in order.hints or order.control_of(hint):
+            continue
+        if not order.input_video:
+            raise InvalidSpec(f"{hint} has neither an input_control nor an input video to make it from")
+        found[hint] = make(hint, preset, Path(order.input_video), folder)
+        order = order.with_control(hint, found[hint].path)
+    return order, found
 
 
 def make(hint: str, preset: str, video_path: Path, folder: Path) -> Control:

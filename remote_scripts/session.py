@@ -22,7 +22,7 @@ from attempt import Attempt, replacing
 from cancellation import Cancellation
 from engine_output import EngineOutput
 from events import Events
-from failures import Failure, InvalidSpec, failure_of
+from failures import Failure, failure_of
 from inbox import Inbox, Rejected
 from order import Order
 from start import Start
@@ -135,13 +135,15 @@ class Session:
         return outcome
 
     def _produce(self, attempt: Attempt) -> Done | Blocked:
+        import controls
+
         enter = self._output.enter
         order = Order.read(attempt.ordered_spec(), self._start.hints)
         self._pipeline.check(order)
         enter("controls")
         for video in order.videos():
             videos.check(video)
-        order, controls = self._make_controls(order)
+        order, made = controls.make_missing(order, self._start.root / "controls")
         with replacing(attempt.spec) as part:
             part.write_text(order.text())
         generated = self._pipeline.generate(order, attempt.spec, attempt.folder, enter)
@@ -152,20 +154,7 @@ class Session:
             part.write_text(generated.prompt)
         with replacing(attempt.video) as part:
             self._pipeline.save(generated, order["fps"], part)
-        return Done(generated.generate_s, controls)
-
-    def _make_controls(self, order: Order) -> tuple[Order, dict[str, Control]]:
-        import controls
-
-        made: dict[str, Control] = {}
-        for hint, preset in (("vis", order["blur_strength"]), ("edge", order["canny_threshold"])):
-            if hint not in order.hints or order.control_of(hint):
-                continue
-            if not order.input_video:
-                raise InvalidSpec(f"{hint} has neither an input_control nor an input video to make it from")
-            made[hint] = controls.make(hint, preset, Path(order.input_video), self._start.root / "controls")
-            order = order.with_control(hint, made[hint].path)
-        return order, made
+        return Done(generated.generate_s, made)
 
     def _report(self, attempt: Attempt, outcome: Done | Blocked | Failure) -> bool:
         artifacts = attempt.artifacts()
