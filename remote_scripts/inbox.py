@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,18 +28,32 @@ class Inbox:
 
     def take(self) -> Attempt | Rejected | None:
         """The next order, moved out of the inbox; None when there is none."""
-        for path in sorted(self._folder.glob("*.json"), key=place):
-            attempt = self._attempt(path)
-            if attempt is None:
-                continue
-            problem = "the file name holds no attempt" if not NAME.fullmatch(attempt.name) else problem_of(path)
-            if problem:
-                return self._reject(path, attempt.name, problem)
-            attempt.folder.mkdir(exist_ok=True)
-            path.replace(attempt.order)
-            sync(attempt.folder)
-            return attempt
+        for path in self.paths():
+            if (taken := self.take_one(path)) is not None:
+                return taken
         return None
+
+    def paths(self) -> list[Path]:
+        """The orders in the order of their numbers; nothing is taken."""
+        return sorted(self._folder.glob("*.json"), key=place)
+
+    def take_one(self, path: Path) -> Attempt | Rejected | None:
+        """This order, moved out of the inbox; None if it was accepted before, or is gone meanwhile."""
+        with contextlib.suppress(FileNotFoundError):
+            return self._take(path)
+        return None
+
+    def _take(self, path: Path) -> Attempt | Rejected | None:
+        attempt = self._attempt(path)
+        if attempt is None:
+            return None
+        problem = "the file name holds no attempt" if not NAME.fullmatch(attempt.name) else problem_of(path)
+        if problem:
+            return self._reject(path, attempt.name, problem)
+        attempt.folder.mkdir(exist_ok=True)
+        path.replace(attempt.order)
+        sync(attempt.folder)
+        return attempt
 
     def _attempt(self, path: Path) -> Attempt | None:
         """None for an order that was accepted before and sent again after a lost reply."""
