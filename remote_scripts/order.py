@@ -43,6 +43,14 @@ class Order:
         # The order of the hints is the order of the encoders.
         return cls({**general, **{hint: copy.deepcopy(spec[hint]) for hint in hints}}, hints)
 
+    def check_pipeline(self, pipeline: str, av: bool) -> None:
+        """Raises InvalidSpec for what only a session with another pipeline could serve."""
+        is_distilled = {"transfer": False, "distilled": True}[pipeline]
+        if bool(self.spec.get("use_distilled", is_distilled)) != is_distilled:
+            raise InvalidSpec(f"use_distilled does not fit a session with the {pipeline} pipeline")
+        if bool(self.spec.get("is_av_sample", av)) != av:
+            raise InvalidSpec("is_av_sample does not fit the checkpoint that this session has loaded")
+
     def __getitem__(self, parameter: str) -> Any:
         return self.spec[parameter]
 

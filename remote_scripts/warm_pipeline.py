@@ -71,11 +71,7 @@ class WarmPipeline:
 
     def check(self, order: Order) -> None:
         """Raises InvalidSpec for what only another session could serve."""
-        asked = {"transfer": False, "distilled": True}[self._start.pipeline]
-        if bool(order.spec.get("use_distilled", asked)) != asked:
-            raise InvalidSpec(f"use_distilled does not fit a session with the {self._start.pipeline} pipeline")
-        if bool(order.spec.get("is_av_sample", self._start.av)) != self._start.av:
-            raise InvalidSpec("is_av_sample does not fit the checkpoint that this session has loaded")
+        order.check_pipeline(self._start.pipeline, self._start.av)
         for hint in order.hints:
             loaded = self._loaded[hint]["ckpt_path"]
             if (asked_for := order[hint].get("ckpt_path", loaded)) != loaded:
