@@ -26,6 +26,7 @@ from typing import Any
 
 START_WAIT_S = 10.0
 EXIT_WAIT_S = 2.0
+STRAYS_GRACE_S = 1.0
 POLL_S = 0.01
 NOT_EXECUTABLE = 127
 
@@ -157,8 +158,15 @@ def wrap(folder: Path) -> None:
     # Handlers, not SIG_IGN: an ignored signal would be inherited by the session.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    # Not at the top: all other commands need this file alone.
+    from strays import adopt_orphans, end_descendants
+
+    adopt_orphans()
     try:
-        write_durably(folder / "exit", str(serve(folder)))
+        code = serve(folder)
+        # A session that has ended holds no GPU, even if it was killed and could not see to its own.
+        end_descendants(STRAYS_GRACE_S)
+        write_durably(folder / "exit", str(code))
     except Exception as error:
         append_log(folder, f"box.py: {type(error).__name__}: {error}")
         write_durably(folder / "exit", str(NOT_EXECUTABLE))

@@ -165,6 +165,21 @@ def test_kill_ends_the_session_and_its_children(box: Box) -> None:
     wait_for(lambda: not is_running(child))
 
 
+def test_a_killed_session_leaves_no_process_behind_even_in_a_session_of_its_own(box: Box) -> None:
+    deaf = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    agent = (
+        "import subprocess, sys, time; "
+        "child = subprocess.Popen([sys.executable, '-c', sys.argv[1]], start_new_session=True); "
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+    session = sleeping(box, argv=[sys.executable, "-c", agent, deaf])
+    wait_for(lambda: "deaf" in session.log)
+    child = int(session.log.split()[0])
+    os.kill(json.loads((session.folder / "session.json").read_text())["pid"], signal.SIGKILL)
+    assert session.wait_for_exit() == -9
+    assert not is_running(child), "the exit code is written when the GPU is free"
+
+
 def test_what_does_not_listen_to_term_is_killed_after_the_grace(box: Box) -> None:
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
     session = sleeping(box, argv=[sys.executable, "-c", code])
