@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -25,25 +25,14 @@ from events import Events
 from failures import Failure, failure_of
 from inbox import Inbox, Rejected
 from order import Order
+from outcome import Blocked, Done, Outcome, report
 from start import Start
 
 if TYPE_CHECKING:
-    from controls import Control
     from warm_pipeline import WarmPipeline
 
 POLL_S = 0.05
 TERMINATED = 128 + signal.SIGTERM
-
-
-@dataclass(frozen=True)
-class Done:
-    generate_s: float
-    controls: dict[str, Control]
-
-
-@dataclass(frozen=True)
-class Blocked:
-    reason: str
 
 
 def main(folder: Path) -> int:
@@ -120,9 +109,10 @@ class Session:
         self._events.write("accepted", attempt=taken.name)
         with self._output.attempt(taken.name, taken.log):
             outcome = self._attempt(taken)
-        return self._report(taken, outcome)
+        report(self._events, taken, outcome)
+        return not (isinstance(outcome, Failure) and outcome.fatal)
 
-    def _attempt(self, attempt: Attempt) -> Done | Blocked | Failure:
+    def _attempt(self, attempt: Attempt) -> Outcome:
         try:
             with self._cancellation.of(attempt.cancel):
                 return self._produce(attempt)
@@ -155,24 +145,6 @@ class Session:
         with replacing(attempt.video) as part:
             self._pipeline.save(generated, order["fps"], part)
         return Done(generated.generate_s, made)
-
-    def _report(self, attempt: Attempt, outcome: Done | Blocked | Failure) -> bool:
-        artifacts = attempt.artifacts()
-        if isinstance(outcome, Done):
-            controls = {hint: {**asdict(made), "path": str(made.path)} for hint, made in outcome.controls.items()}
-            self._events.write(
-                "done",
-                attempt=attempt.name,
-                artifacts=artifacts,
-                generate_s=outcome.generate_s,
-                controls=controls,
-            )
-        elif isinstance(outcome, Blocked):
-            self._events.write("blocked", attempt=attempt.name, reason=outcome.reason, artifacts=artifacts)
-        else:
-            self._events.write("failed", attempt=attempt.name, **asdict(outcome), artifacts=artifacts)
-            return not outcome.fatal
-        return True
 
 
 def terminate_on_sigterm(events: Events, output: EngineOutput) -> None:

@@ -1,0 +1,41 @@
+"""How an attempt ends, and the event that says so."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from attempt import Attempt
+from events import Events
+from failures import Failure
+
+if TYPE_CHECKING:
+    from controls import Control
+
+
+@dataclass(frozen=True)
+class Done:
+    generate_s: float
+    controls: dict[str, Control]
+
+
+@dataclass(frozen=True)
+class Blocked:
+    reason: str
+
+
+Outcome = Done | Blocked | Failure
+
+
+def report(events: Events, attempt: Attempt, outcome: Outcome) -> None:
+    """Its log must be whole: its digest is told."""
+    artifacts = attempt.artifacts()
+    if isinstance(outcome, Done):
+        controls = {hint: {**asdict(made), "path": str(made.path)} for hint, made in outcome.controls.items()}
+        events.write(
+            "done", attempt=attempt.name, artifacts=artifacts, generate_s=outcome.generate_s, controls=controls
+        )
+    elif isinstance(outcome, Blocked):
+        events.write("blocked", attempt=attempt.name, reason=outcome.reason, artifacts=artifacts)
+    else:
+        events.write("failed", attempt=attempt.name, **asdict(outcome), artifacts=artifacts)
