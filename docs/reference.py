@@ -48,6 +48,7 @@ EVENTS = {
     "accepted": "An attempt was taken from the inbox.",
     "phase": "A step within the attempt begins: what the engine does, finer than the phases above.",
     "step": "So many steps of a clip are done; kept as progress and not as an event.",
+    "invoked": "Command mode: one process of the engine begins to make these attempts, so many at once.",
     "done": "The attempt made a video; `artifacts` have name, bytes and sha256.",
     "blocked": "The guardrail refused the prompt or the video.",
     "failed": "The attempt failed, or without `attempt` the session itself; after a `fatal` one it ends.",

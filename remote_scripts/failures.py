@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,6 +31,38 @@ class Failure:
     error: str
     message: str
     fatal: bool
+
+
+# What a process printed before it died, most telling first. torchrun wraps whatever it was, so its own words come last.
+OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA out of memory")
+# The host's killer of processes that take too much leaves no other word.
+KILLED = re.compile(r"exitcode\s*: -9\b|exit code:? 137\b")
+PRINTED = (
+    (re.compile(r"No space left on device|Disk quota exceeded"), "disk_full"),
+    (re.compile(r"FileNotFoundError.*\.pt\b|Failed to load T5 model"), "missing_checkpoint"),
+    (re.compile("|".join(INVALID_SPEC_MESSAGES)), "invalid_spec"),
+)
+RAISED = re.compile(r"^(?:\[rank\d+\]: *)?((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit)\b.*)$", re.MULTILINE)
+WRAPPED = re.compile(r"^.*\bChildFailedError:", re.MULTILINE)
+
+
+def failure_in(printed: str, exit_code: int) -> Failure:
+    """Why a process of the engine died, out of what it printed last."""
+    own = WRAPPED.split(printed, maxsplit=1)[0]
+    raised = RAISED.findall(own)
+    message = " ".join(raised[-1].split())[:MESSAGE_LIMIT] if raised else ""
+    if OUT_OF_MEMORY.search(own):
+        found = [line for line in raised if OUT_OF_MEMORY.search(line)]
+        return Failure("out_of_memory", " ".join((found or ["CUDA out of memory"])[-1].split())[:MESSAGE_LIMIT], False)
+    if KILLED.search(printed) or exit_code in (-9, 137):
+        return Failure("out_of_memory", "the engine was killed with signal 9, as a host short of memory does", False)
+    for pattern, error in PRINTED:
+        if any(pattern.search(line) for line in raised):
+            return Failure(error, message, False)
+    if message:
+        return Failure("engine_error", message, False)
+    code = re.search(r"exitcode\s*: (-?\d+)", printed)
+    return Failure("crashed", f"the engine ended with exit code {code.group(1) if code else exit_code}", False)
 
 
 def failure_of(exception: BaseException) -> Failure:

@@ -51,6 +51,14 @@ class Order:
         if bool(self.spec.get("is_av_sample", av)) != av:
             raise InvalidSpec("is_av_sample does not fit the checkpoint that this session has loaded")
 
+    def check_weights(self) -> None:
+        """What the engine would refuse only after it was loaded, for a whole batch. Raises InvalidSpec."""
+        for hint in self.hints:
+            weight = self.spec[hint].get("control_weight", 0)
+            is_map = isinstance(weight, str) and weight.endswith(".pt")
+            if not is_map and not (isinstance(weight, NUMBER) and not isinstance(weight, bool) and weight >= 0):
+                raise InvalidSpec(f"Control weight for {hint} is {weight!r}, not a number of at least 0 or a map")
+
     def __getitem__(self, parameter: str) -> Any:
         return self.spec[parameter]
 

@@ -201,6 +201,9 @@ class Box:
         idle_exit_s: float = 60,
         argv: list[str] | None = None,
         offload: tuple[str, ...] = (),
+        script: str = "session.py",
+        batch_size: int | str = 1,
+        num_gpus: int = 1,
         **simulator: Any,
     ) -> BoxSession:
         """A session that is not started; `simulator` goes to the stand-in."""
@@ -210,12 +213,14 @@ class Box:
         start = {
             "session": name,
             "root": str(self.root),
-            "argv": argv or [sys.executable, str(SCRIPTS / "session.py"), str(folder)],
+            "argv": argv or [sys.executable, str(SCRIPTS / script), str(folder)],
             "env": {"PYTHONPATH": str(SCRIPTS / "simulator"), "COSMOS_SIMULATOR": json.dumps(settings)},
             "key": {"engine": "simulated", "pipeline": pipeline, "hints": list(hints), "av": False},
             "checkpoint_dir": "checkpoints",
             "offload": list(offload),
             "idle_exit_s": idle_exit_s,
+            "batch_size": batch_size,
+            "num_gpus": num_gpus,
         }
         (folder / "start.json").write_text(json.dumps(start))
         session = BoxSession(folder)

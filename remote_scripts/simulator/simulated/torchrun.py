@@ -8,6 +8,7 @@ code is told in a report, and the exit code is 1.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -40,7 +41,7 @@ Root Cause (first observed failure):
 
 
 def main(arguments: Sequence[str]) -> int:
-    own = [argument for argument in arguments if argument.startswith("--n")]
+    own = list(itertools.takewhile(lambda argument: argument.startswith("--"), arguments))
     script, *rest = arguments[len(own) :]
     environment = {**os.environ, "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
     worker = subprocess.Popen([sys.executable, script, *rest], env=environment, start_new_session=True)
