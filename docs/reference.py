@@ -20,12 +20,13 @@ from reference_sweeps import LIST_JSON, PREVIEW_JSON, sweeps
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import anchor, names, table
 
-from cosmosq import checks, clips, config, config_keys, enqueue, errors, models, prompts, retries, status
+from cosmosq import checks, clips, config_keys, enqueue, errors, models, prompts, retries, status
 from cosmosq.cli import cli, guard
 from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
 from cosmosq.report import forecast, outlook, query, rows, totals
 from cosmosq.session import census, container, outcome
+from cosmosq.template import TEMPLATE
 
 ROOT = Path(__file__).resolve().parents[1]
 REMOTE = ROOT / "remote_scripts"
@@ -188,8 +189,8 @@ def settings() -> str:
     headers = ("key", "default", "allowed", "meaning")
     top = table(headers, (key_line(key) for key in config_keys.TOP_KEYS))
     host = table(headers, (key_line(key) for key in config_keys.HOST_KEYS))
-    hosts = ", ".join(f"`{name}`" for name in tomllib.loads(config.TEMPLATE)["hosts"])
-    written = f"`cosmosq init` writes this, with the host {hosts}:\n\n```toml\n{config.TEMPLATE}```\n"
+    hosts = ", ".join(f"`{name}`" for name in tomllib.loads(TEMPLATE)["hosts"])
+    written = f"`cosmosq init` writes this, with the host {hosts}:\n\n```toml\n{TEMPLATE}```\n"
     return f"At the top:\n\n{top}\nIn each `[hosts.NAME]` table:\n\n{host}\n{written}"
 
 

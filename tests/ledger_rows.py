@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cosmosq.config import TEMPLATE
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import complete, digest_of, to_columns
 from cosmosq.models import Artifact, Attempt, Base, Clip, EngineSession, Job, JobLabel, ParameterSet, Prompt
 from cosmosq.paths import Workspace
 from cosmosq.status import Kind, Phase, Status
+from cosmosq.template import TEMPLATE
 
 RowT = TypeVar("RowT", bound=Base)
 

@@ -29,9 +29,9 @@ def create(directory: Path, settings: str | None = None) -> Workspace:
         StorageFailed: it cannot be written.
     """
     from cosmosq import migrate
-    from cosmosq.config import TEMPLATE
     from cosmosq.files import write_whole, writing
     from cosmosq.queue import Queue
+    from cosmosq.template import TEMPLATE
 
     workspace = Workspace(root=directory.absolute())
     if workspace.config_path.exists():

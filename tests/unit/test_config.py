@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosmosq.config import TEMPLATE, load_config, parse_config
+from cosmosq.config import load_config, parse_config
 from cosmosq.config_keys import HOST_KEYS, TOP_KEYS, Key
 from cosmosq.errors import InvalidConfig, NotFound
+from cosmosq.template import TEMPLATE
 
 HOST = {"sim": {"engine": "simulated"}}
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosmosq.config import TEMPLATE, load_config
+from cosmosq.config import load_config
 from cosmosq.errors import InvalidConfig, InvalidInput, NotFound
 from cosmosq.hostfile import adding, removing
+from cosmosq.template import TEMPLATE
 
 BOX: dict[str, str | int] = {"transport": "ssh", "address": "box.example", "port": 2222}
 BOX_LINES = '[hosts.box]\ntransport = "ssh"\naddress = "box.example"\nport = 2222\n'
