@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cosmosq.retries import REPEATS, Repeat
+from cosmosq.simulator import SIMULATOR, is_simulator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,25 +58,6 @@ def _whole(minimum: int, maximum: int) -> Callable[[Any], bool]:
 
 def _seconds(minimum: float) -> Callable[[Any], bool]:
     return lambda value: type(value) in (int, float) and minimum <= value <= 10**7
-
-
-SIMULATOR: dict[str, type | tuple[type, ...]] = {
-    "load_s": (int, float),
-    "step_s": (int, float),
-    "scale": (int, float),
-    "clip_frames": int,
-    "memory_gb": (int, float),
-    "ledger": str,
-    "faults": list,
-}
-"""What the simulated engine can be told, and the type of each; docs/simulator.md says what it means."""
-
-
-def _is_simulator(value: object) -> bool:
-    return isinstance(value, dict) and all(
-        name in SIMULATOR and isinstance(told, SIMULATOR[name]) and not isinstance(told, bool)
-        for name, told in value.items()
-    )
 
 
 def _is_repeat(value: object) -> bool:
@@ -278,6 +260,6 @@ HOST_KEYS = (
         default={},
         allowed=f"a table of {', '.join(SIMULATOR)} with numbers, faults a list",
         meaning="What the simulated engine is told: see docs/simulator.md.",
-        accepts=_is_simulator,
+        accepts=is_simulator,
     ),
 )
