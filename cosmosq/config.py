@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosmosq.config_keys import HOST_KEYS, TOP_KEYS, Key, is_name
+from cosmosq.config_keys import AUTO_BATCH, HOST_KEYS, LOAD_SERVES, TOP_KEYS, Key, is_name
 from cosmosq.errors import InvalidConfig, NotFound
 from cosmosq.retries import REPEATS, Repeat
 
@@ -36,6 +36,9 @@ class HostConfig:
     hf_home: str
     activate: str
     offload: tuple[str, ...]
+    mode: str
+    batch_size: int | str
+    num_gpus: int
     prefetch: int
     idle_close: float
     stall_s: float
@@ -45,6 +48,16 @@ class HostConfig:
     def container_command(self) -> tuple[str, ...]:
         """How a command line of the container engine begins; empty for none."""
         return () if self.container == "none" else tuple(shlex.split(self.container))
+
+    @property
+    def largest_batch(self) -> int:
+        """How many videos are generated at once at most; what `auto` comes to is found out on the host."""
+        return AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size)
+
+    @property
+    def ahead(self) -> int:
+        """How many orders lie in an inbox beside the one that is made: in command mode one load serves all that do."""
+        return max(self.prefetch, LOAD_SERVES, self.largest_batch) if self.mode == "command" else self.prefetch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +135,9 @@ def _parse_host(name: str, table: object, source: str) -> HostConfig:
         raise InvalidConfig(f"{source}: hosts.{name}.address is missing: transport ssh needs it")
     if values["engine"] == "cosmos_transfer1" and not values["checkout"]:
         raise InvalidConfig(f"{source}: hosts.{name}.checkout is missing: engine cosmos_transfer1 needs its path")
+    for key in ("batch_size", "num_gpus"):
+        if values["mode"] == "warm" and values[key] != 1:
+            raise InvalidConfig(f"{source}: hosts.{name}.{key} is not allowed with mode warm: give mode command")
     if contained and not values["image"]:
         raise InvalidConfig(f"{source}: hosts.{name}.image is missing: container {values['container']} needs one")
     if contained and values["activate"]:

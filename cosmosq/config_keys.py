@@ -66,6 +66,10 @@ def _is_repeat(value: object) -> bool:
     )
 
 
+AUTO_BATCH = 8
+"""Where `batch_size = "auto"` ends: more at once only makes a failure dearer."""
+LOAD_SERVES = 8
+"""In command mode, so many orders should lie in an inbox for one load of the model."""
 OFFLOADABLE = ("text_encoder_model", "guardrail_models", "diffusion_transformer")
 
 TOP_KEYS = (
@@ -233,6 +237,27 @@ HOST_KEYS = (
         allowed=f"a list of {', '.join(OFFLOADABLE)}",
         meaning="Models that leave the GPU between uses: less memory, much slower.",
         accepts=lambda value: isinstance(value, list) and all(item in OFFLOADABLE for item in value),
+    ),
+    Key(
+        name="mode",
+        default="warm",
+        allowed="warm, command",
+        meaning="`warm` keeps the model loaded from job to job; `command` runs NVIDIA's command line: docs/command.md.",
+        accepts=_one_of("warm", "command"),
+    ),
+    Key(
+        name="batch_size",
+        default=1,
+        allowed="an integer from 1 to 64, or auto",
+        meaning="In command mode, how many videos are generated at once.",
+        accepts=lambda value: value == "auto" or _whole(1, 64)(value),
+    ),
+    Key(
+        name="num_gpus",
+        default=1,
+        allowed="an integer from 1 to 64",
+        meaning="In command mode, how many GPUs make one video; each holds the whole model.",
+        accepts=_whole(1, 64),
     ),
     Key(
         name="prefetch",

@@ -70,3 +70,18 @@ def key_digest(key: Mapping[str, Any]) -> str:
 def text_digest(encoded: str) -> str:
     """The digest of a key that is encoded already."""
     return hashlib.sha256(encoded.encode()).hexdigest()
+
+
+def key_in_mode(key: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """The key with the session's mode in it. A host has one mode, so that jobs need not tell theirs."""
+    return dict(key) if mode == "warm" else {**key, "mode": mode}
+
+
+def mode_in_key(key: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The key without the mode, and the mode."""
+    return {name: value for name, value in key.items() if name != "mode"}, str(key.get("mode", "warm"))
+
+
+def key_of_jobs(encoded: str) -> str:
+    """A session's key as the ledger has it, as the jobs that it serves have theirs."""
+    return encode_key(mode_in_key(json.loads(encoded))[0])

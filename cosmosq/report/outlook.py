@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from cosmosq import policy
-from cosmosq.engines.engine import text_digest
+from cosmosq.engines.engine import key_of_jobs, text_digest
 from cosmosq.models import Attempt, EngineSession, Job, ParameterSet
 from cosmosq.policy import Waiting
 from cosmosq.report.forecast import mean_load_s, pace_of, sizes
@@ -65,7 +65,7 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
     pace = pace_of(session, host) or _pace_so_far(running, now)
     clock = _Clock(pace=pace, load_s=mean_load_s(session, host) or 0.0, now=now)
     if current is not None and (running or current.load_s is not None):
-        clock.find(text_digest(current.key), current, now)
+        clock.find(text_digest(key_of_jobs(current.key)), current, now)
     for row in running:
         clock.run(row)
     works = {row.id: row for row in waiting}

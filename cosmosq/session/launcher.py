@@ -10,6 +10,9 @@ from cosmosq.session.container import Container
 from cosmosq.session.folder import SessionFolder, scripts_path
 from cosmosq.session.site import Site
 
+SCRIPTS = {"warm": "session.py", "command": "command_session.py"}
+"""What a session runs, by the mode of its host. Both keep to the same folder."""
+
 
 class Launcher(Protocol):
     """Starts and ends the sessions of a site; `folder` tells which."""
@@ -96,7 +99,7 @@ def launcher_of(site: Site, folder: SessionFolder, digest: str) -> Launcher:
 
 def session_argv(site: Site, scripts: PurePosixPath, folder: SessionFolder) -> Sequence[str]:
     """The command that is the session; the person's own `activate` line goes before it, and nothing else of theirs."""
-    argv = [site.host.python, str(scripts / "session.py"), str(folder.path)]
+    argv = [site.host.python, str(scripts / SCRIPTS[site.config.mode]), str(folder.path)]
     if site.config.activate:
         return ["bash", "-c", f'{site.config.activate} && exec "$@"', "cosmosq", *argv]
     return argv

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from cosmosq.engines.engine import encode_key, get_engine, text_digest
+from cosmosq.engines.engine import encode_key, get_engine, key_in_mode, mode_in_key, text_digest
 from cosmosq.errors import CosmosqError
 from cosmosq.models import EngineSession
 from cosmosq.session import events, scripts
@@ -35,6 +35,8 @@ class RemoteSession:
     key: str
     folder: SessionFolder
     scripts_digest: str
+    is_of_mode: bool = True
+    """Whether its host is still configured for the mode that it was started in."""
 
     @property
     def key_digest(self) -> str:
@@ -42,7 +44,7 @@ class RemoteSession:
         return text_digest(self.key)
 
     def serves(self, key: Mapping[str, Any]) -> bool:
-        return self.key == encode_key(key)
+        return self.is_of_mode and self.key == encode_key(key)
 
 
 def start(site: Site, key: Mapping[str, Any]) -> RemoteSession:
@@ -64,7 +66,7 @@ def start(site: Site, key: Mapping[str, Any]) -> RemoteSession:
                 host=site.host.name,
                 engine=engine.name,
                 simulated=engine.simulated,
-                key=encode_key(key),
+                key=encode_key(key_in_mode(key, site.config.mode)),
                 scripts_digest=scripts.digest(),
                 remote_path=str(folder.path),
                 started_at=now,
@@ -96,6 +98,8 @@ def _start_order(
         "key": dict(key),
         "checkpoint_dir": site.config.checkpoint_dir,
         "offload": list(site.config.offload),
+        "batch_size": site.config.batch_size,
+        "num_gpus": site.config.num_gpus,
         "idle_exit_s": IDLE_EXIT_S,
         "cwd": str(checkout),
     }
@@ -148,7 +152,7 @@ def record_end(site: Site, session: RemoteSession, end: str) -> None:
 def find(site: Site, session_id: str) -> RemoteSession:
     """A session of the ledger."""
     with site.ledger.read() as session:
-        return _from_row(session.get_one(EngineSession, session_id))
+        return _from_row(site, session.get_one(EngineSession, session_id))
 
 
 def unended(site: Site) -> list[RemoteSession]:
@@ -159,12 +163,19 @@ def unended(site: Site) -> list[RemoteSession]:
         .order_by(EngineSession.started_at.desc())
     )
     with site.ledger.read() as session:
-        return [_from_row(row) for row in session.scalars(statement)]
+        return [_from_row(site, row) for row in session.scalars(statement)]
 
 
-def _from_row(row: EngineSession) -> RemoteSession:
+def _from_row(site: Site, row: EngineSession) -> RemoteSession:
     folder = SessionFolder(path=PurePosixPath(row.remote_path))
-    return RemoteSession(id=row.id, key=row.key, folder=folder, scripts_digest=row.scripts_digest)
+    key, mode = mode_in_key(json.loads(row.key))
+    return RemoteSession(
+        id=row.id,
+        key=encode_key(key),
+        folder=folder,
+        scripts_digest=row.scripts_digest,
+        is_of_mode=mode == site.config.mode,
+    )
 
 
 def _launcher(site: Site, session: RemoteSession) -> Launcher:

@@ -188,7 +188,7 @@ class Feeder:
 
     def _has_room(self) -> bool:
         """One at a time is on its way to the inbox, so that they arrive there in their order."""
-        aloft, most = self._aloft(), self._site.config.prefetch + 1
+        aloft, most = self._aloft(), self._site.config.ahead + 1
         return len(aloft) < most and len(self._flights) < most + LANDING and all(flight.is_sent for flight in aloft)
 
     def _fits(self, following: Waiting) -> bool:

@@ -43,6 +43,9 @@ WRONG: dict[str, list[Any]] = {
     "activate": [1, "a\x00b"],
     "offload": ["text_encoder_model", ["everything"], [1], [["text_encoder_model"]], {}],
     "prefetch": [-1, 21, 2.0, "2", True],
+    "mode": ["", "cold", 1],
+    "batch_size": [0, 65, "4", "automatic", True, 1.5],
+    "num_gpus": [0, 65, "2", True],
     "idle_close": [-1, "60", math.nan, False],
     "stall_s": [0, -1, "1", math.inf],
     "simulator": [[], "x", 1],
@@ -96,6 +99,8 @@ def test_a_default_is_allowed_by_its_own_key_and_used(key: Key) -> None:
         ({"hosts": {"sim": 3}}, "hosts.sim = 3 is not allowed: write a [hosts.sim] table"),
         ({"hosts": {"../sim": {}}}, "hosts.'../sim' is no host name"),
         ({"hosts": {"sim": {"engine": "cosmos_transfer1"}}}, "hosts.sim.checkout is missing"),
+        ({"hosts": {"sim": {"batch_size": 4}}}, "hosts.sim.batch_size is not allowed with mode warm"),
+        ({"hosts": {"sim": {"mode": "warm", "num_gpus": 2}}}, "hosts.sim.num_gpus is not allowed with mode warm"),
         ({"hosts": {"sim": {"container": "docker"}}}, "hosts.sim.image is missing: container docker needs one"),
         (
             {"hosts": {"sim": {"container": "podman", "image": "i", "activate": "true"}}},
@@ -165,3 +170,15 @@ def test_a_file_that_is_no_toml_is_refused_by_name(tmp_path: Path, data: bytes, 
 def test_a_missing_file_is_said_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="create the workspace with `cosmosq init`"):
         load_config(tmp_path / "cosmosq.toml")
+
+
+def test_in_command_mode_orders_lie_ahead_for_a_load_to_serve() -> None:
+    tables = {
+        "warm": {},
+        "single": {"mode": "command"},
+        "auto": {"mode": "command", "batch_size": "auto"},
+        "large": {"mode": "command", "batch_size": 12},
+    }
+    hosts = parse_config({"hosts": tables, "default_host": "warm"}, source="x").hosts
+    assert [hosts[name].ahead for name in tables] == [2, 8, 8, 12]
+    assert [hosts[name].largest_batch for name in tables] == [1, 1, 8, 12]

@@ -1,0 +1,51 @@
+"""A host in command mode, from the job to the video at home."""
+
+import json
+from collections.abc import Callable
+
+from cosmosq.engines.engine import session_key
+from cosmosq.engines.parameters import BY_NAME
+from cosmosq.session import remote
+from tests.acceptance.command_line import Shell
+from tests.integration.box_tools import frame_count
+from tests.night import Night, site_of
+
+Make = Callable[..., Night]
+COMMAND = {"mode": "command", "batch_size": 2}
+
+
+def test_jobs_are_made_by_nvidias_command_line_and_each_ends_as_what_it_was(make: Make) -> None:
+    night = make(
+        host=COMMAND, faults=[{"match": "forbidden", "do": "block"}, {"match": "doomed", "do": "crash", "times": 1}]
+    )
+    jobs = [night.enqueue(prompt) for prompt in ("a quiet kitchen", "forbidden", "doomed")]
+    night.work()
+    assert night.statuses() == ["succeeded", "blocked", "succeeded"]
+    assert night.job(jobs[1])["message"].startswith("GUARDRAIL BLOCKED")
+    assert [attempt["error"] for attempt in night.job(jobs[2])["attempts"]] == ["crashed", None]
+    assert [generation["received"]["prompt"] for generation in night.generations] == ["a quiet kitchen", "doomed"]
+    assert frame_count(night.video(jobs[0])) > 0
+    ((key, simulated),) = night.sql("SELECT key, simulated FROM sessions")
+    assert (json.loads(key)["mode"], simulated) == ("command", 1)
+
+
+def test_run_does_the_full_cycle_in_command_mode(make: Make) -> None:
+    night = make(host=COMMAND)
+    shell = Shell(night.workspace.root)
+    shell.ok("prompt", "add", "a harbour", "--clip", "shot", "--name", "harbour", "-s", "edge.weight=0.5")
+    shell.ok("run", "harbour", "-s", "num_steps=3", "--upscale")
+    assert night.statuses() == ["succeeded", "succeeded"]
+    assert [len(load["hints"]) for load in night.loads] == [1, 1]
+
+
+def test_a_living_session_of_the_other_mode_serves_no_job(make: Make) -> None:
+    night = make(host=COMMAND)
+    night.enqueue()
+    night.work()
+    values = {name: parameter.default for name, parameter in BY_NAME.items()} | {"edge.weight": 0.5}
+    key = session_key("simulated", values)
+    ((session_id,),) = night.sql("SELECT id FROM sessions")
+    assert remote.find(site_of(night), session_id).serves(key)
+    path = night.workspace.config_path
+    path.write_text(path.read_text().replace('mode = "command"\nbatch_size = 2\n', ""))
+    assert not remote.find(site_of(night), session_id).serves(key)
