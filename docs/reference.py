@@ -25,7 +25,7 @@ from cosmosq.cli import cli, guard
 from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
 from cosmosq.report import forecast, outlook, query, rows, totals
-from cosmosq.session import census, container, outcome
+from cosmosq.session import census, container, outcome, preview
 from cosmosq.template import TEMPLATE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -351,6 +351,7 @@ def json_fields() -> str:
         ("`clip add`, `show`; `list`", "object; array", names(field.name for field in fields(clips.ClipRecord))),
         ("… each of its `videos`", "object", names(field.name for field in fields(clips.ClipVideoRecord))),
         ("`parameters`", "array", names(PARAMETERS_JSON)),
+        ("`batch preview`", "array", names(field.name for field in fields(preview.Planned))),
         ("`report`", "object", names([*(f.name for f in fields(totals.Totals)), "gpu_s"])),
         ("… each of its `prompts`", "object", names(field.name for field in fields(totals.PromptTotals))),
         ("`host list`; `host show`, `add`", "array; object", names([*(f.name for f in fields(HostConfig)), "default"])),

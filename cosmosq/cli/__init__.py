@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "enqueue": ("enqueue", "Queue jobs."),
     "sweep": ("sweep", "Look at sweeps, and go on with them."),
     "host": ("host", "Look after the machines that work."),
+    "batch": ("batch", "See which jobs share a process in command mode."),
     "worker": ("worker", "Work on queued jobs until stopped."),
     "run": ("run", "Enqueue, work and follow in the foreground."),
     "status": ("status", "List jobs."),

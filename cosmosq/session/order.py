@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sqlalchemy import select
@@ -72,28 +72,37 @@ class Order:
 
     def spec(self, host: Host) -> dict[str, Any]:
         """The controlnet spec with paths on the host."""
-        return render(self.text, self.values, {i.role: video_path(host.root, i.sha256) for i in self.inputs})
+        return self.spec_under(host.root)
+
+    def spec_under(self, root: PurePosixPath) -> dict[str, Any]:
+        """The controlnet spec with paths below a host's root."""
+        return render(self.text, self.values, {i.role: video_path(root, i.sha256) for i in self.inputs})
 
 
 def load_order(ledger: Ledger, workspace: Workspace, claim: Claim) -> Order:
     """Read the job that was claimed."""
     with ledger.read() as session:
-        job = session.get_one(Job, claim.job_id)
-        prompt = session.get_one(Prompt, job.prompt_id)
-        row = session.get_one(ParameterSet, job.parameter_set_id)
-        inputs = _pinned(session, job.id)
-        if job.kind == Kind.UPSCALE and not inputs:
-            inputs = (_source(session, workspace, job.id),)
-        return Order(
-            job_id=job.id,
-            kind=Kind(job.kind),
-            text=prompt.text,
-            values=from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns}),
-            engine=job.engine,
-            inputs=inputs,
-            title=prompt.name or prompt.text,
-            created_at=job.created_at,
-        )
+        return read_order(session, workspace, claim.job_id)
+
+
+def read_order(session: Session, workspace: Workspace, job_id: int) -> Order:
+    """Read a job, claimed or not."""
+    job = session.get_one(Job, job_id)
+    prompt = session.get_one(Prompt, job.prompt_id)
+    row = session.get_one(ParameterSet, job.parameter_set_id)
+    inputs = _pinned(session, job.id)
+    if job.kind == Kind.UPSCALE and not inputs:
+        inputs = (_source(session, workspace, job.id),)
+    return Order(
+        job_id=job.id,
+        kind=Kind(job.kind),
+        text=prompt.text,
+        values=from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns}),
+        engine=job.engine,
+        inputs=inputs,
+        title=prompt.name or prompt.text,
+        created_at=job.created_at,
+    )
 
 
 def _pinned(session: Session, job_id: int) -> tuple[Input, ...]:
