@@ -109,6 +109,12 @@ def test_a_wheel_makes_a_workspace_in_a_fresh_environment(python: Path, tmp_path
     assert contents == sorted(scripts.contents())
 
 
+def test_a_wheel_plans_batches_with_the_rule_that_it_ships(python: Path, tmp_path: Path) -> None:
+    code = "from cosmosq.engines.batches import plan; print(plan([], 1))"
+    done = subprocess.run([python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_this_install_finds_its_scripts_migrations_and_page() -> None:
     held = {path.removeprefix("cosmosq/remote_scripts/") for path in _shipped() if "/remote_scripts/" in path}
     assert set(scripts.contents()) == {path for path in held if path.endswith((".py", ".sh"))}
