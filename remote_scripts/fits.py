@@ -63,11 +63,11 @@ class Fits:
         self._failed.setdefault(kind_of(hints, pipeline), set()).add(tried.batch_size)
 
     def worked(self, hints: Sequence[str], pipeline: str, tried: Fit) -> None:
-        """Kept only after a failure: the largest size that worked, or offloading where nothing did without."""
+        """Kept only after something larger failed: the largest size that worked, or offloading if none did without."""
         kind = kind_of(hints, pipeline)
         if not tried.offload:
             self._worked[kind] = max(tried.batch_size, self._worked.get(kind, 0))
-        if kind in self._failed:
+        if any(size > self._worked.get(kind, 0) for size in self._failed.get(kind, ())):
             self._learn(kind, tried)
 
     def _learn(self, kind: str, tried: Fit) -> None:

@@ -65,14 +65,17 @@ def test_after_a_failure_half_as_many_are_tried_and_what_works_is_kept(tmp_path:
 
 
 def test_a_failure_at_a_size_that_has_worked_changes_nothing_for_the_others(tmp_path: Path) -> None:
-    tried = fits(tmp_path, 4)
+    tried = fits(tmp_path)
     tried.worked(*EDGE, Fit(4, False))
     for size in (4, 2, 1):
         tried.failed(*EDGE, Fit(size, False))
     tried.failed(*EDGE, Fit(1, True))
-    assert tried.of(*EDGE) == Fit(4, False)
+    assert tried.of(*EDGE) == Fit(8, False)
     tried.worked(*EDGE, Fit(1, False))
-    assert fits(tmp_path, 4).of(*EDGE) == Fit(4, False)
+    assert not (tmp_path / "fits.json").exists()
+    tried.failed(*EDGE, Fit(8, False))
+    tried.worked(*EDGE, Fit(1, False))
+    assert fits(tmp_path).of(*EDGE) == Fit(4, False)
 
 
 def test_what_was_learnt_is_lowered_when_it_fails_again(tmp_path: Path) -> None:
