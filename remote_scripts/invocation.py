@@ -208,6 +208,8 @@ class Invocation:
     def _close_logs(self) -> None:
         self._logs.close()
         if not self._logs.reached:
+            # It concerns all of them, and so the session.
+            print(self._logs.last_words, flush=True)
             for item in range(len(self._members)):
                 self._logs.close_item(item)
 

@@ -298,6 +298,24 @@ def test_a_missing_checkpoint_fails_the_orders_by_name(box: Box, video: Path) ->
         assert "base_model.pt" in session.path(f"{number}-1", "log.txt").read_text()
 
 
+def test_an_engine_that_cannot_be_started_is_tried_twice_and_then_ends_the_session(box: Box, video: Path) -> None:
+    session = commanding(box)
+    start = json.loads((session.folder / "start.json").read_text())
+    nowhere = box.root / "no checkout"
+    nowhere.mkdir()
+    start["env"] = {**start["env"], "PYTHONPATH": str(nowhere), "PATH": "/usr/bin:/bin"}
+    (session.folder / "start.json").write_text(json.dumps(start))
+    submit_all(session, video, "one", "two")
+    session.start()
+    failed = session.outcome(None)
+    assert (failed["error"], failed["fatal"]) == ("crashed", True)
+    assert "exit code 127" in failed["message"]
+    assert session.wait_for_exit() == 1
+    assert "torchrun: not found" in session.log
+    assert len(invoked(session)) == 2
+    assert not session.of("1-1", "failed"), "no job is blamed"
+
+
 def test_orders_that_cannot_be_carried_out_are_refused_one_by_one(box: Box, video: Path) -> None:
     session = commanding(box)
     session.drop("1-1-1.json", "{not json")
