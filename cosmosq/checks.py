@@ -28,14 +28,16 @@ IMPORT_S = 180.0
 PACKAGES = {"numpy": "numpy", "av": "av", "cv2": "opencv-python-headless"}
 """What the scripts on the host import, and what it is called where it is installed from."""
 PYTHON_PROBE = """\
-import importlib, json, platform, sys
+import importlib, json, os, platform, shutil, sys
 wrong = {}
 for name in sys.argv[1:]:
     try:
         importlib.import_module(name)
     except Exception as error:
         wrong[name] = f"{type(error).__name__}: {error}"
-print(json.dumps({"version": platform.python_version(), "wrong": wrong}))
+beside = os.path.join(os.path.dirname(sys.executable), "torchrun")
+torchrun = os.access(beside, os.X_OK) or shutil.which("torchrun") is not None
+print(json.dumps({"version": platform.python_version(), "wrong": wrong, "torchrun": torchrun}))
 """
 OLDEST_PYTHON = (3, 10)
 
@@ -239,6 +241,9 @@ def _python(host: Host, config: HostConfig) -> str:
         packages = " ".join(PACKAGES[name] for name in wrong if name in PACKAGES)
         where = f"in image {config.image}" if config.container_command else "on the host"
         raise Amiss(f"{version} without {reasons}", f"{where}: {host.python} -m pip install {packages}")
+    if config.mode == "command" and not get_engine(config.engine).simulated and told.get("torchrun") is not True:
+        remedy = f"set python of {config.name} to that of the engine's environment, which has torchrun beside it"
+        raise Amiss(f"{version} without torchrun, which mode command runs", remedy)
     return f"{version} with {', '.join(PACKAGES)}"
 
 

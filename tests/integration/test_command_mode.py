@@ -2,7 +2,11 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from cosmosq.checks import examine
 from cosmosq.engines.engine import session_key
 from cosmosq.engines.parameters import BY_NAME
 from cosmosq.session import remote
@@ -36,6 +40,23 @@ def test_run_does_the_full_cycle_in_command_mode(make: Make) -> None:
     shell.ok("run", "harbour", "-s", "num_steps=3", "--upscale")
     assert night.statuses() == ["succeeded", "succeeded"]
     assert [len(load["hints"]) for load in night.loads] == [1, 1]
+
+
+def test_a_check_wants_torchrun_where_the_command_line_runs(make: Make, tmp_path: Path) -> None:
+    night = make(host=COMMAND)
+    path = night.workspace.config_path
+    real = 'engine = "cosmos_transfer1"\ncheckout = "/nowhere"'
+    path.write_text(path.read_text().replace('engine = "simulated"', real))
+    lines = {finding.check: finding for finding in examine(site_of(night).host, night.config.host("sim"))}
+    assert lines["python"].ok is False
+    assert "without torchrun" in lines["python"].found
+    assert "torchrun beside it" in lines["python"].remedy
+    (tmp_path / "torchrun").write_text("#!/bin/sh\n")
+    (tmp_path / "torchrun").chmod(0o755)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path), prepend=":")
+        lines = {finding.check: finding for finding in examine(site_of(night).host, night.config.host("sim"))}
+    assert lines["python"].ok is True
 
 
 def test_a_living_session_of_the_other_mode_serves_no_job(make: Make) -> None:
