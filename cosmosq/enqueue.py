@@ -57,6 +57,10 @@ class Wish:
         told = relevant(self.values, self.inputs)
         return self.set_digest if told is self.values else digest_of(told)
 
+    def model(self, engine: str) -> str:
+        """Digest of what must be loaded for it."""
+        return key_digest(session_key(engine, self.values))
+
     def digest(self, engine: str) -> str:
         """Hex sha256 shared by jobs that would make the same video."""
         contents = {role: sha256 for role, (sha256, _) in self.inputs.items()}
@@ -165,7 +169,7 @@ def _insert(
             "prompt_id": wish.prompt_id,
             "parameter_set_id": sets[wish.set_digest],
             "digest": digest[:64],
-            "session_key": key_digest(session_key(shared["engine"], wish.values)),
+            "session_key": wish.model(shared["engine"]),
         }
         for digest, wish in wishes.items()
     ]

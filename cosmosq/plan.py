@@ -1,7 +1,6 @@
 """What a sweep would queue: its trials drawn for its prompts, and which of the jobs are there. Nothing is written."""
 
 import hashlib
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from cosmosq import enqueue, prompts
 from cosmosq.config import HostConfig
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import in_one_spelling
-from cosmosq.engines.engine import session_key
 from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.prompts import Draft, PromptRecord
@@ -39,7 +37,7 @@ class PlannedJob:
     digest: str
     """Of the job."""
     model: str
-    """What must be loaded for it."""
+    """Digest of what must be loaded for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,8 +204,7 @@ class _Desk:
         inputs = self._clip(self._record(record, trial.assignment), trial.assignment)
         wish = enqueue.wish_of(self._prompt_id(record, trial.assignment), trial.values, inputs)
         engine = self._host.engine
-        model = json.dumps(session_key(engine, wish.values))
-        return PlannedJob(wish=wish, assignment=assignment, digest=wish.digest(engine), model=model)
+        return PlannedJob(wish=wish, assignment=assignment, digest=wish.digest(engine), model=wish.model(engine))
 
     def new_prompts(self, session: Session) -> tuple[Draft, ...]:
         """Those with another clip that have no record."""
