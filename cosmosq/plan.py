@@ -8,14 +8,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from cosmosq import enqueue, prompts
+from cosmosq import enqueue, policy, prompts
 from cosmosq.config import HostConfig
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import in_one_spelling
 from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput, NotFound
+from cosmosq.policy import Waiting
 from cosmosq.prompts import Draft, PromptRecord
-from cosmosq.sweep.arrangement import arrange, loads
+from cosmosq.sweep.arrangement import arrange
 from cosmosq.sweep.axes import cells_of
 from cosmosq.sweep.definition import CLIP, PROMPT, Definition
 from cosmosq.sweep.document import document_of
@@ -67,10 +68,10 @@ class Plan:
         """The jobs that are not there already."""
         return [job for job in self.jobs if job.digest not in self.known]
 
-    @property
-    def loads(self) -> int:
-        """How often the model is loaded for the jobs that are new."""
-        return loads(self.new, lambda job: job.model)
+    def loads(self, max_overtake: int) -> int:
+        """How often the model is loaded for the jobs that are new, by a worker that has nothing else to do."""
+        line = [Waiting(id=place, priority=0, key=job.model) for place, job in enumerate(self.new)]
+        return policy.loads(policy.line_up(line, None, max_overtake), None)
 
 
 def plan(

@@ -25,19 +25,20 @@ def preview(app: App, plan: "Plan", host: str | None, *, as_json: bool) -> None:
 
     name = app.config.host(host).name
     told = [(job.wish.values, job.wish.inputs) for job in plan.new]
+    loads = plan.loads(app.config.max_overtake)
     with app.ledger.read() as session:
-        cost = forecast(session, name, told, loads=plan.loads, now=utc_now())
+        cost = forecast(session, name, told, loads=loads, now=utc_now())
     if as_json:
-        output.emit_json(as_object(plan, cost))
+        output.emit_json(as_object(plan, cost, loads))
         return
     _show(plan, output.emit, output.emit_table)
-    show_forecast(plan, cost, name)
+    show_forecast(loads, cost, name)
     output.emit("")
     numbered = [{"trial": number, "assignment": trial} for number, trial in enumerate(plan.trials.values(), start=1)]
     show_trials(numbered, plan.definition.parameters)
 
 
-def as_object(plan: "Plan", cost: "Forecast") -> dict[str, Any]:
+def as_object(plan: "Plan", cost: "Forecast", loads: int) -> dict[str, Any]:
     """A plan as `--json` has it."""
     definition = plan.definition
     return {
@@ -50,7 +51,7 @@ def as_object(plan: "Plan", cost: "Forecast") -> dict[str, Any]:
         "new": len(plan.new),
         "known": _by_status(plan),
         "impossible": plan.impossible,
-        "loads": plan.loads,
+        "loads": loads,
         "forecast": cost.as_json(),
         "parameters": {parameter: str(d) for parameter, d in definition.parameters.items()},
         "assignments": [dict(trial) for trial in plan.trials.values()],
@@ -106,9 +107,9 @@ def _values(values: list[Any]) -> str:
     return output.one_line(f"{len(ordered)} values: {', '.join(map(written, ordered))}", 80)
 
 
-def show_forecast(plan: "Plan", forecast: "Forecast", host: str) -> None:
+def show_forecast(loads: int, forecast: "Forecast", host: str) -> None:
     """Model loads, GPU hours and the time of the end."""
-    output.emit(f"{_count(plan.loads, 'model load')} for what is new, on {host}")
+    output.emit(f"{_count(loads, 'model load')} for what is new, on {host}")
     if forecast.gpu_h is None:
         output.emit(f"GPU hours: unknown, because no video was made on {host} yet")
         return

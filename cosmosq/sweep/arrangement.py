@@ -48,8 +48,3 @@ def _deal(items: Sequence[T], key: Callable[[T], Hashable], generator: random.Ra
     for hand, item in zip(itertools.cycle(hands), shuffled, strict=False):
         hand.append(item)
     return hands
-
-
-def loads(items: Iterable[T], model: Callable[[T], Hashable]) -> int:
-    """How often the model is loaded when the items are worked in this order."""
-    return sum(1 for _ in itertools.groupby(items, key=model))
