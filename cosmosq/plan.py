@@ -1,11 +1,13 @@
 """What a sweep would queue: its trials drawn for its prompts, and which of the jobs are there. Nothing is written."""
 
 import hashlib
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cosmosq import enqueue, policy, prompts
@@ -14,14 +16,16 @@ from cosmosq.db import Ledger
 from cosmosq.engines.assignment import in_one_spelling
 from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput, NotFound
+from cosmosq.models import Sweep
 from cosmosq.policy import Waiting
 from cosmosq.prompts import Draft, PromptRecord
 from cosmosq.sweep.arrangement import arrange
 from cosmosq.sweep.axes import cells_of
 from cosmosq.sweep.definition import CLIP, PROMPT, Definition
-from cosmosq.sweep.document import document_of
+from cosmosq.sweep.document import document_of, read
 from cosmosq.sweep.expansion import Base, Expansion, expand
 from cosmosq.sweep.expansion import Trial as DrawnTrial
+from cosmosq.sweep.node import Node
 from cosmosq.sweep.strategies import Assignment
 
 MOST_JOBS = 100_000
@@ -62,6 +66,8 @@ class Plan:
     """Combinations that were left out because the engine would refuse them."""
     reason: str | None
     """Why the first of them was."""
+    had_other_contents: bool
+    """Whether a sweep of that name was recorded that varies something else, or otherwise."""
 
     @property
     def new(self) -> list[PlannedJob]:
@@ -80,7 +86,8 @@ def plan(
     definition: Definition,
     *,
     drawn: int | None = None,
-    without: frozenset[str] = frozenset(),
+    without: frozenset[tuple[str, str | None]] = frozenset(),
+    fresh: int | None = None,
     again: bool = False,
     most: int | None = MOST_JOBS,
 ) -> Plan:
@@ -89,6 +96,7 @@ def plan(
     Args:
         drawn: how many trials; None for as many as the definition says.
         without: assignments that are left out because they were recorded before.
+        fresh: how many of the trials are not recorded yet; None for all.
         again: jobs that are there already count as new.
         most: how many jobs there may be; None for any number.
 
@@ -98,10 +106,10 @@ def plan(
     """
     with ledger.read() as session:
         named = _prompts(session, definition)
-        _refuse_flood(definition, len(named), most)
+        wanted = drawn if drawn is not None else definition.run_cap
+        _refuse_flood(definition, fresh if fresh is not None else wanted, len(named), most)
         told = replace(definition, prompts=tuple(record.id for record in named))
         desk = _Desk(session, named, host)
-        wanted = drawn if drawn is not None else definition.run_cap
         expansions = desk.expand(definition, wanted)
         found = desk.jobs(expansions, without)
         if most is not None and len(found) > most:
@@ -113,6 +121,7 @@ def plan(
             share=lambda job: job.wish.prompt_id,
             generator=random.Random(definition.sweep_seed),
         )
+        stored = session.scalar(select(Sweep.definition).where(Sweep.name == name_of(definition)))
         known = {} if again else enqueue.known(session, [job.digest for job in ordered])
         drafts = desk.new_prompts(session)
     return Plan(
@@ -125,6 +134,7 @@ def plan(
         drafts=drafts,
         impossible=max(each.impossible for each in expansions),
         reason=next((each.reason for each in expansions if each.reason), None),
+        had_other_contents=stored is not None and contents_of(read(Node(value=stored))) != contents_of(definition),
     )
 
 
@@ -142,9 +152,9 @@ def _names_prompt(definition: Definition) -> bool:
     return PROMPT in definition.parameters or any(PROMPT in trial for trial in definition.trials)
 
 
-def _refuse_flood(definition: Definition, prompt_count: int, most: int | None) -> None:
+def _refuse_flood(definition: Definition, wanted: int | None, prompt_count: int, most: int | None) -> None:
     """Before drawing begins: a grid of a few lists may have more cells than there is memory."""
-    trials = definition.run_cap if definition.run_cap is not None else cells_of(definition)
+    trials = wanted if wanted is not None else cells_of(definition)
     if most is not None and trials is not None and (count := trials * definition.repeat * max(prompt_count, 1)) > most:
         raise _flood(count, most)
 
@@ -177,14 +187,19 @@ class _Desk:
                 base = self._base(record, {})
                 key = (in_one_spelling(base.own), base.roles)
             if key not in found:
-                found[key] = expand(definition, self._base_of(record), wanted=wanted)
+                try:
+                    found[key] = expand(definition, self._base_of(record), wanted=wanted)
+                except InvalidInput as error:
+                    # One of several prompts may have fewer trials than the others.
+                    named = f"prompt {record.name or record.id}: " if len(self._named) > 1 else ""
+                    raise InvalidInput(f"{named}{error}") from error
             expansions.append(found[key])
         return expansions
 
     def _base_of(self, record: PromptRecord) -> Callable[[Assignment], Base]:
         return lambda drawn: self._base(record, drawn)
 
-    def jobs(self, expansions: Sequence[Expansion], without: frozenset[str]) -> list[PlannedJob]:
+    def jobs(self, expansions: Sequence[Expansion], without: frozenset[tuple[str, str | None]]) -> list[PlannedJob]:
         """A trial with every prompt, then the next trial; the same job once."""
         records: Sequence[PromptRecord | None] = self._named or [None]
         numbered = [
@@ -195,10 +210,11 @@ class _Desk:
         found: dict[str, PlannedJob] = {}
         for _, trial, record in sorted(numbered, key=lambda item: item[0]):
             assignment = in_one_spelling(trial.assignment)
-            if assignment not in without:
-                job = self._job(record, trial, assignment)
-                if found.setdefault(job.digest, job) is job:
-                    self.trials.setdefault(assignment, trial.assignment)
+            job = self._job(record, trial, assignment)
+            # None: its jobs were removed.
+            is_there = bool(without & {(assignment, job.wish.prompt_id), (assignment, None)})
+            if not is_there and found.setdefault(job.digest, job) is job:
+                self.trials.setdefault(assignment, trial.assignment)
         return list(found.values())
 
     def _job(self, record: PromptRecord | None, trial: DrawnTrial, assignment: str) -> PlannedJob:
@@ -253,5 +269,11 @@ def name_of(definition: Definition) -> str:
     """The definition's own name, or one that the same contents always have, however many trials are wanted."""
     if definition.name is not None:
         return definition.name
-    told = {**document_of(definition), "run_cap": None, "prompts": None}
-    return f"sweep-{hashlib.sha256(in_one_spelling(told).encode()).hexdigest()[:8]}"
+    return f"sweep-{hashlib.sha256(json.dumps(contents_of(definition)).encode()).hexdigest()[:8]}"
+
+
+def contents_of(definition: Definition) -> list[Any]:
+    """What decides which trials come in which order: all but how many, for which prompts, and how it is called."""
+    told = {**document_of(definition), **dict.fromkeys(("run_cap", "prompts", "name", "description"))}
+    # The parameters' order is part of it: they are drawn one after another.
+    return [told, list(definition.parameters)]

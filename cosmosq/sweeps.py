@@ -13,8 +13,8 @@ from cosmosq.db import Ledger, add_rows, insert_rows
 from cosmosq.engines.parameter import nearest
 from cosmosq.enqueue import Enqueued
 from cosmosq.errors import InvalidInput, NotFound
-from cosmosq.models import Sweep, Trial, TrialJob
-from cosmosq.plan import Plan, plan
+from cosmosq.models import Job, Sweep, Trial, TrialJob
+from cosmosq.plan import MOST_JOBS, Plan, contents_of, plan
 from cosmosq.sweep.definition import Definition
 from cosmosq.sweep.document import document_of, read
 from cosmosq.sweep.node import Node
@@ -65,19 +65,16 @@ def _record_sweep(session: Session, planned: Plan, host: str, text: str, now: da
         session.add(sweep)
     else:
         old = _definition_of(sweep)
-        merged = tuple(dict.fromkeys((*(old.prompts or ()), *(definition.prompts or ()))))
-        if _without_count(old) == _without_count(definition) and drawn is not None and sweep.drawn is not None:
-            # The file of a sweep that was extended asks for fewer than there are.
-            drawn = max(drawn, sweep.drawn)
-        definition = replace(definition, prompts=merged)
+        if contents_of(old) == contents_of(definition):
+            merged = tuple(dict.fromkeys((*(old.prompts or ()), *(definition.prompts or ()))))
+            if sweep.drawn is None or (drawn is not None and drawn <= sweep.drawn):
+                # Fewer than there are, and run_cap decides how a sequence of hypercubes goes on.
+                definition, drawn = old, sweep.drawn
+            definition = replace(definition, prompts=merged)
     sweep.method, sweep.sweep_seed, sweep.drawn = definition.method, definition.sweep_seed, drawn
     sweep.host, sweep.text, sweep.definition, sweep.changed_at = host, text, document_of(definition), now
     session.flush()
     return sweep.id
-
-
-def _without_count(definition: Definition) -> Definition:
-    return replace(definition, prompts=(), run_cap=None, description=None)
 
 
 def _definition_of(sweep: Sweep) -> Definition:
@@ -116,7 +113,9 @@ class Extension:
     text: str
 
 
-def extension(ledger: Ledger, hosts: Callable[[str], HostConfig], name: str, count: int) -> Extension:
+def extension(
+    ledger: Ledger, hosts: Callable[[str], HostConfig], name: str, count: int, *, most: int | None = MOST_JOBS
+) -> Extension:
     """Plan `count` further trials of a recorded sweep: those that its sequence goes on with.
 
     Raises:
@@ -125,13 +124,25 @@ def extension(ledger: Ledger, hosts: Callable[[str], HostConfig], name: str, cou
     """
     with ledger.read() as session:
         sweep = get(session, name)
-        there = frozenset(session.scalars(select(Trial.assignment).where(Trial.sweep_id == sweep.id)))
+        statement = (
+            select(Trial.assignment, Job.prompt_id)
+            .outerjoin(TrialJob, TrialJob.trial_id == Trial.id)
+            .outerjoin(Job, Job.id == TrialJob.job_id)
+            .where(Trial.sweep_id == sweep.id)
+        )
+        there = frozenset((assignment, prompt_id) for assignment, prompt_id in session.execute(statement))
     if sweep.drawn is None:
         raise InvalidInput(f"{name} has all of its trials: add values to its file and enqueue that again")
     definition = _definition_of(sweep)
     try:
         planned = plan(
-            ledger, hosts(sweep.host), replace(definition, name=name), drawn=sweep.drawn + count, without=there
+            ledger,
+            hosts(sweep.host),
+            replace(definition, name=name),
+            drawn=sweep.drawn + count,
+            without=there,
+            fresh=count,
+            most=most,
         )
     except InvalidInput as error:
         raise InvalidInput(f"{name} cannot be extended by {count}: {error}") from error

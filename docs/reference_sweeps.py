@@ -10,7 +10,7 @@ from cosmosq.sweep.definition import BESIDE, ORDERS
 from cosmosq.sweep.distribution_keys import DISTRIBUTIONS, SHORT, Form
 from cosmosq.sweep.document import KEYS
 from cosmosq.sweep.grammar import FUNCTIONS
-from cosmosq.sweep.trials_csv import BESIDE as OUTCOMES
+from cosmosq.sweep.trials_csv import OUTCOMES
 
 LIST_JSON = (*FIELDS, "trials", "jobs", "by_status")
 SHOW_JSON = (*FIELDS, "jobs", "by_status", "text", "definition", "trials")

@@ -109,20 +109,32 @@ def show(app: App, name: str, as_json: bool) -> None:
 
 @sweep.command()
 @click.argument("name", metavar="NAME")
-@click.option("-n", "count", type=click.IntRange(1), required=True, metavar="N", help="How many further trials.")
+@click.option(
+    "-n",
+    "count",
+    type=click.IntRange(1, 1_000_000),
+    required=True,
+    metavar="N",
+    help="How many further trials, not counting repetitions with other seeds.",
+)
 @click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Higher goes first.")
 @click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
 @click.option("--hold", is_flag=True, help="Keep them back until `cosmosq release`.")
+@click.option("--yes", is_flag=True, help="Also more than 100,000 jobs.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
 @click.pass_obj
-def extend(app: App, name: str, count: int, priority: int, label: tuple[str, ...], hold: bool, as_json: bool) -> None:
+def extend(
+    app: App, name: str, count: int, priority: int, label: tuple[str, ...], hold: bool, yes: bool, as_json: bool
+) -> None:
     """Queue further trials of a sweep.
 
     They go on where the drawing ended; none is repeated.
     """
     from cosmosq import sweeps
+    from cosmosq.plan import MOST_JOBS
 
-    further = sweeps.extension(app.ledger, app.config.host, name, count)
+    most = None if yes else MOST_JOBS
+    further = sweeps.extension(app.ledger, app.config.host, name, count, most=most)
     sweep_view.tell(further.plan)
     placement = Placement(host=further.host, priority=priority, labels=label, held=hold)
     answers = place_sweep(app, further.plan, further.text, placement)

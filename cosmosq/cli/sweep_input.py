@@ -168,18 +168,32 @@ def _options(asked: Asked) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value not in (None, [], {})}
 
 
-def _parameters(pairs: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _parameters(pairs: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for pair in pairs:
         ((name, value),) = parse_pairs([pair], "-p").items()
         if name in found:
             raise InvalidInput(f"-p {name} comes twice: put all of its values into one, e.g. -p '{name}=3,5'")
-        found[name] = value
+        found[name] = _listed(name, value)
     return found
+
+
+def _listed(name: str, text: str) -> Any:
+    """How a text parameter varies, as a file would have it; there a text stands for itself, commas and all."""
+    from cosmosq.sweep.distribution_keys import is_text
+    from cosmosq.sweep.grammar import parse
+    from cosmosq.sweep.node import Node
+
+    if not is_text(name):
+        return text
+    with Node(value=text, path=("parameters", name), place=_option).blamed():
+        return parse(text).document()
 
 
 def _merged(document: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**document, **over}
+    if "controls" in over.get("parameters", {}):
+        merged.pop("controls", None)
     for key in ("parameters", "fixed"):
         if isinstance(document.get(key), dict) and key in over:
             merged[key] = {**document[key], **over[key]}

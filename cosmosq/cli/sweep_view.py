@@ -73,6 +73,8 @@ def _show(
     table(("parameter", "varies as", "values"), values_of(definition, plan.trials.values()))
     prompts = len({job.wish.prompt_id for job in plan.jobs})
     line(f"{_count(len(plan.trials), 'trial')}, {_count(prompts, 'prompt')}: {_count(len(plan.jobs), 'job')}")
+    if plan.had_other_contents:
+        line(f"a sweep {plan.name} with other contents is there: these trials are added to it")
     if plan.known:
         line(f"{len(plan.known)} of them there already ({statuses(_by_status(plan))}), {len(plan.new)} new")
     if plan.impossible:

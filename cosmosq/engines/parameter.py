@@ -59,7 +59,7 @@ class Parameter:
         """
         converted = self._convert(value)
         if converted is None or not self._within(converted):
-            shown = value if isinstance(value, str) else json.dumps(value, default=str)
+            shown = value if isinstance(value, str) else _as_text(value)
             raise InvalidInput(f"{self.name} = {str(shown)[:200]} is not allowed: give {self.allowed}")
         return converted
 
@@ -84,6 +84,14 @@ class Parameter:
             return not self.choices or value in self.choices
         above = self.minimum is None or value >= self.minimum
         return above and (self.maximum is None or value <= self.maximum)
+
+
+def _as_text(value: object) -> str:
+    try:
+        return json.dumps(value, default=str)
+    except ValueError:
+        # Python refuses to write down more than 4,300 digits.
+        return "a number of very many digits"
 
 
 def _plain(number: float) -> str:

@@ -11,7 +11,7 @@ from cosmosq import sweeps
 from cosmosq.models import Job, Prompt, Sweep, Trial, TrialJob
 from cosmosq.report import rows
 from cosmosq.report.query import Filter, counts
-from cosmosq.sweep.trials_csv import BESIDE
+from cosmosq.sweep.trials_csv import OUTCOMES
 
 FIELDS = ("name", "method", "sweep_seed", "drawn", "host", "created_at", "changed_at")
 
@@ -67,7 +67,9 @@ def _trials(session: Session, sweep_id: int) -> list[dict[str, Any]]:
 
 
 def export(session: Session, name: str) -> tuple[list[str], Iterator[dict[str, Any]]]:
-    """Column names and a row for each job of a sweep; `--trials` takes them back.
+    """Column names and a row for each job of a sweep: what varies, what is fixed, what came of it.
+
+    `--trials` takes them back.
 
     Raises:
         NotFound: there is no sweep of that name.
@@ -75,7 +77,9 @@ def export(session: Session, name: str) -> tuple[list[str], Iterator[dict[str, A
     stored = sweeps.get(session, name)
     trials = _trials(session, stored.id)
     assigned = dict.fromkeys(column for trial in trials for column in trial["assignment"])
-    names = [n for n in dict.fromkeys((*stored.definition.get("parameters", {}), *assigned)) if n in assigned]
+    fixed = {key: in_words(value) for key, value in stored.definition.get("fixed", {}).items()}
+    varied = [n for n in dict.fromkeys((*stored.definition.get("parameters", {}), *assigned)) if n in assigned]
+    names = [*varied, *(key for key in fixed if key not in assigned)]
     jobs = {row["id"]: row for row in rows.stream(session, Filter(sweep=name))}
 
     def told() -> Iterator[dict[str, Any]]:
@@ -83,10 +87,10 @@ def export(session: Session, name: str) -> tuple[list[str], Iterator[dict[str, A
             shown = {key: in_words(value) for key, value in trial["assignment"].items()}
             for job in trial["jobs"]:
                 row = {**jobs[job["id"]], "sweep": name, "trial": trial["trial"], "job": job["id"]}
-                yield {**{column: row[column] for column in BESIDE}, **dict.fromkeys(names), **shown}
+                yield {**{column: row[column] for column in OUTCOMES}, **dict.fromkeys(names), **fixed, **shown}
 
-    before = BESIDE[: BESIDE.index("generate_s")]
-    return [*before, *names, *BESIDE[len(before) :]], told()
+    before = OUTCOMES[: OUTCOMES.index("generate_s")]
+    return [*before, *names, *OUTCOMES[len(before) :]], told()
 
 
 def in_words(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """Reading constraints: which parameters vary together, which combinations are left out, which weights have a sum."""
 
+import math
 from collections.abc import Mapping
 
 from cosmosq.engines.parameters import BY_NAME
@@ -41,8 +42,12 @@ def _condition(name: str, node: Node) -> Condition:
         if not bounds:
             raise node.refusal("give min, max or both")
         numbers = {key: float(bound.number()) for key, bound in bounds.items()}
+        if numbers.get("min", -math.inf) > numbers.get("max", math.inf):
+            raise node.refusal("min is above max: swap them")
         return Condition(min=numbers.get("min"), max=numbers.get("max"))
-    is_many = isinstance(node.value, list) and name != CONTROLS
+    is_many = isinstance(node.value, list)
+    if name == CONTROLS:
+        is_many = is_many and all(isinstance(item, list) for item in node.value)
     with node.blamed():
         values = [item.value for item in node.listing()] if is_many else [node.value]
         return Condition(values=tuple(fit(name, Choice(tuple(map(hashable, values)))).values or ()))
@@ -53,7 +58,11 @@ def simplexes(node: Node) -> tuple[Simplex, ...]:
     items = node.listing()
     if all(isinstance(item.value, str) for item in items):
         return (Simplex(weights=_weights(node)),)
-    return tuple(_simplex(item) for item in items)
+    found = tuple(_simplex(item) for item in items)
+    weights = [weight for simplex in found for weight in simplex.weights]
+    if twice := [weight for weight in weights if weights.count(weight) > 1]:
+        raise node.refusal(f"{twice[0]} belongs to two sums, and only one of them could hold: keep it in one")
+    return found
 
 
 def _simplex(node: Node) -> Simplex:

@@ -19,6 +19,8 @@ DIGITS = 6
 """Significant digits of a drawn number: a person can type it again, and no machine rounds it otherwise."""
 MOST_VALUES = 100_000
 """A distribution with more values than that counts as one without end."""
+MOST_STEPS = 1e12
+"""A number further from 0 than so many multiples of `q` cannot be told from its neighbours."""
 
 
 class Distribution(Protocol):
@@ -26,7 +28,7 @@ class Distribution(Protocol):
 
     @property
     def values(self) -> Sequence[Any] | None:
-        """All values in order; None when there is no end of them."""
+        """All values in order; None for more than MOST_VALUES."""
 
     def at(self, u: float) -> Any:
         """The value at quantile `u`, 0 ≤ u < 1: uniform quantiles give the distribution."""
@@ -206,6 +208,8 @@ class Quantised:
     def __post_init__(self) -> None:
         if self.q <= 0:
             raise InvalidInput(f"q {plain(self.q)} is not above 0: give the distance between two values")
+        if max(abs(self.inner.min), abs(self.inner.max)) / self.q > MOST_STEPS:
+            raise InvalidInput(f"q {self.q} is too small beside its bounds: give a larger one, or none")
         if self._first > self._last:
             bounds = f"{plain(self.inner.min)} and {plain(self.inner.max)}"
             raise InvalidInput(f"no multiple of {plain(self.q)} lies between {bounds}: give a smaller q")

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cosmosq.engines.parameters import BY_NAME
-from cosmosq.sweep.definition import PROMPT
 from cosmosq.sweep.distribution import Choice, Distribution, Integers, LogUniform, Normal, Quantised, Uniform
-from cosmosq.sweep.grammar import parse, subsets
+from cosmosq.sweep.grammar import call, parse, subsets
 from cosmosq.sweep.node import Node, hashable
 from cosmosq.sweep.varying import fit
 
@@ -50,15 +49,14 @@ def _choice(keys: Keys) -> Choice:
 
 
 def _call(word: str) -> Callable[[Keys], Distribution]:
-    """One of Hydra's words over the list below a key."""
-    return lambda keys: parse(f"{word}({','.join(str(item.number()) for item in keys[word].listing())})")
+    """One of the command line's words over the list below a key."""
+    return lambda keys: call(word, [item.number() for item in keys[word].listing()])
 
 
 def _subsets(keys: Keys) -> Choice:
     hints = [item.text() for item in keys["subsets"].listing()]
     low = keys["min"].whole(1, len(hints)) if "min" in keys else 1
-    high = keys["max"].whole(1, len(hints)) if "max" in keys else len(hints)
-    return subsets([*hints, str(low), str(high)])
+    return subsets(hints, low, keys["max"].whole(1, len(hints)) if "max" in keys else len(hints))
 
 
 DISTRIBUTIONS: dict[str, Form] = {
@@ -132,14 +130,15 @@ def _written(name: str, node: Node) -> Distribution:
         return _from_keys(name, node, node.mapping(_KEYS))
     if isinstance(node.value, list):
         return Choice(tuple(hashable(item.value) for item in node.listing()))
-    # Texts are taken as they are: they hold commas and brackets.
-    is_words = isinstance(node.value, str) and not _is_text(name)
+    # Texts are taken as they are.
+    is_words = isinstance(node.value, str) and not is_text(name)
     return parse(node.value) if is_words else Choice((node.value,))
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """Whether values of the parameter are texts, with whatever commas and brackets."""
     parameter = BY_NAME.get(name)
-    return name == PROMPT or (parameter is not None and parameter.type is str and not parameter.choices)
+    return parameter is not None and parameter.type is str and not parameter.choices
 
 
 def _from_keys(name: str, node: Node, keys: Keys) -> Distribution:
@@ -160,7 +159,7 @@ def _form(name: str, node: Node, keys: Keys) -> tuple[str, Form]:
             return key, form
     if "distribution" in keys:
         asked = keys["distribution"]
-        if asked.value in _REFUSED:
+        if isinstance(asked.value, str) and asked.value in _REFUSED:
             raise asked.refusal(f"{asked.value} is not taken: {_REFUSED[asked.value]}")
         kind = asked.one_of(*DISTRIBUTIONS)
     else:

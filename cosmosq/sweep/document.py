@@ -12,7 +12,7 @@ from cosmosq.errors import InvalidInput
 from cosmosq.sweep import strategies
 from cosmosq.sweep.axes import cells_of
 from cosmosq.sweep.constraint_keys import excludes, simplexes, zips
-from cosmosq.sweep.definition import BESIDE, CONTROLS, ORDERS, PROMPT, Condition, Definition, in_type
+from cosmosq.sweep.definition import BESIDE, CLIP, CONTROLS, ORDERS, PROMPT, Condition, Definition, in_type
 from cosmosq.sweep.distribution import Choice, Distribution
 from cosmosq.sweep.distribution_keys import read_distribution
 from cosmosq.sweep.node import Node, hashable
@@ -80,7 +80,7 @@ KEYS: dict[str, Key] = {
     "method": Key(
         field="method",
         read=Node.text,
-        meaning="How trials are drawn; left out: `grid` if all parameters list their values, else `random`.",
+        meaning="How trials are drawn; left out: `grid` if all parameters are lists, else `random`.",
     ),
     "run_cap": Key(
         field="run_cap", read=_whole(1, MOST_TRIALS), meaning="Number of trials; a must where there is no end of them."
@@ -121,7 +121,7 @@ KEYS: dict[str, Key] = {
 }
 """What a document may hold."""
 
-_HINTS = {
+_REMEDIES = {
     "early_terminate": "a video is not made by halves: remove it",
     "metric": "there is no metric while trials are drawn: remove it, and read `cosmosq report` afterwards",
     "program": "cosmosq runs the engine itself: remove it",
@@ -139,7 +139,7 @@ def read(node: Node) -> Definition:
     Raises:
         InvalidInput: what is wrong, at which place, and what to do.
     """
-    keys = node.mapping(KEYS, _HINTS)
+    keys = node.mapping(KEYS, _REMEDIES)
     found: dict[str, Any] = {
         key.field: key.read(keys[name]) for name, key in KEYS.items() if name in keys and key.field != "parameters"
     }
@@ -160,7 +160,9 @@ def read(node: Node) -> Definition:
 def _method(found: Mapping[str, Any], parameters: Mapping[str, Distribution]) -> str:
     if "trials" in found:
         return strategies.GIVEN
-    return "grid" if all(d.values is not None for d in parameters.values()) else "random"
+    # Integers and multiples can be listed too, but whoever wrote bounds means to draw.
+    are_lists = all(isinstance(d, Choice) and d.probabilities is None for d in parameters.values())
+    return "grid" if are_lists else "random"
 
 
 def _at(node: Node, *keys: str | int) -> Node:
@@ -185,6 +187,10 @@ def _check_method(node: Node, definition: Definition) -> None:
                     f"{distribution} has no list of values, which {method} needs: give values, linspace or a q, "
                     "or take method random or sobol"
                 )
+            if isinstance(distribution, Choice) and distribution.probabilities is not None:
+                raise _at(node, "parameters", name).refusal(f"{method} takes every value: remove the probabilities")
+        if method == "one_at_a_time" and PROMPT in definition.parameters:
+            raise _at(node, "parameters", PROMPT).refusal("the other trials would have no prompt: name prompts instead")
     if not definition.parameters and method not in (strategies.REPEAT, strategies.GIVEN):
         raise _at(node, "parameters").refusal("nothing varies: give parameters, or method repeat for other seeds")
     if method == strategies.REPEAT and definition.parameters:
@@ -206,6 +212,8 @@ def _check_names(node: Node, definition: Definition) -> None:
             if name not in varied or (values := definition.parameters[name].values) is None:
                 raise _at(node, "zip").refusal(f"{name} has no list of values: give it values below parameters")
             lengths.add(len(values))
+            if isinstance(listed := definition.parameters[name], Choice) and listed.probabilities is not None:
+                raise _at(node, "zip").refusal(f"{name} has probabilities, which a zip cannot keep: remove them")
         if len(lengths) > 1:
             raise _at(node, "zip").refusal(
                 f"{', '.join(group)} have lists of different lengths: give one value for each"
@@ -213,8 +221,13 @@ def _check_names(node: Node, definition: Definition) -> None:
     seeded = definition.repeat > 1 or definition.method == strategies.REPEAT
     if seeded and ("seed" in varied or any("seed" in trial for trial in definition.trials)):
         raise _at(node, "repeat").refusal("repeat varies the seed, and so do the parameters: remove one")
-    if PROMPT in varied and definition.prompts:
-        raise _at(node, "prompts").refusal("the prompt varies below parameters as well: remove one")
+    named = {name for trial in definition.trials for name in trial}
+    if PROMPT in varied | named and definition.prompts != ():
+        raise _at(node, "prompts").refusal("the trials name their prompts themselves: name them once")
+    for number, conditions in enumerate(definition.excludes):
+        for name in (PROMPT, CLIP):
+            if name in conditions and name not in varied | named:
+                raise _at(node, "exclude", number, name).refusal(f"{name} does not vary: leave it out of prompts")
 
 
 def _check_count(node: Node, definition: Definition) -> None:

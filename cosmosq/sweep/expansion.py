@@ -1,12 +1,12 @@
 """From a definition to its trials: drawn, constrained, each once."""
 
-import math
 import random
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cosmosq.engines.assignment import check_combination, complete, irrelevant, kind_of
+from cosmosq.engines.assignment import check_all, check_combination, complete, hints_of, irrelevant, kind_of
 from cosmosq.engines.parameter import Value, Values
 from cosmosq.errors import InvalidInput
 from cosmosq.sweep import strategies
@@ -65,7 +65,10 @@ def expand(definition: Definition, base_of: Callable[[Assignment], Base], *, wan
     found = Expansion()
     seen: set[tuple[Any, ...]] = set()
     drawn = misses = 0
-    patience = math.inf if strategies.has_end(definition.method) else _PATIENCE
+    # The last of many values are long in coming.
+    patience = max(_PATIENCE, 10 * (cells_of(definition) or 0))
+    if strategies.has_end(definition.method):
+        patience = sys.maxsize
     for assignment in _assignments(definition):
         if drawn == wanted or misses > patience:
             break
@@ -80,7 +83,7 @@ def expand(definition: Definition, base_of: Callable[[Assignment], Base], *, wan
         why = f"the engine refuses them all: {found.reason}" if found.reason else "every one is excluded"
         raise InvalidInput(f"there is no trial: {why}")
     if wanted is not None and drawn < wanted:
-        raise InvalidInput(f"there are only {drawn} different trials, not {wanted}: lower run_cap (-n) to {drawn}")
+        raise InvalidInput(f"found only {drawn} different trials, not {wanted}: lower run_cap (-n) to {drawn}")
     return found
 
 
@@ -93,11 +96,23 @@ def _assignments(definition: Definition) -> Iterator[dict[str, Any]]:
     count = definition.run_cap or cells_of(definition) or 0
     draw = strategies.get(definition.method)
     groups = {",".join(group): group for group in definition.zips}
-    for drawn in draw(axes, count, random.Random(definition.sweep_seed)):
+    for drawn in _drawn(definition.method, lambda: draw(axes, count, random.Random(definition.sweep_seed))):
         assignment: dict[str, Any] = {}
         for name, value in drawn.items():
             assignment.update(zip(groups[name], value, strict=True) if name in groups else [(name, value)])
         yield assignment
+
+
+def _drawn(method: str, draw: Callable[[], Iterable[Assignment]]) -> Iterator[Assignment]:
+    """What a method yields; whatever goes wrong in one that somebody else wrote is told with its name."""
+    if method in strategies.STRATEGIES:
+        yield from draw()
+        return
+    try:
+        for assignment in draw():
+            yield dict(assignment)
+    except Exception as error:
+        raise InvalidInput(f"the method {method} failed ({type(error).__name__}: {error}): mend it") from error
 
 
 def _repeated(definition: Definition, assignment: dict[str, Any]) -> Iterable[dict[str, Any]]:
@@ -117,10 +132,12 @@ def _trial(
     base = base_of(assignment)
     assigned, off = _resolved(definition, base, assignment)
     values = _complete(definition, base, off, assigned)
-    for name in irrelevant(values, base.roles) & assigned.keys():
+    idle = irrelevant(values, base.roles) | off.keys()
+    for name in idle & assigned.keys():
         del assigned[name]
     values = _complete(definition, base, off, assigned)
-    told = {**values, **assigned}
+    told = {name: value for name, value in {**values, **assigned}.items() if name not in idle}
+    told[CONTROLS] = tuple(hint for hint in hints_of(values) if hint in SWEPT_HINTS)
     key = (*(assigned.get(name) for name in BESIDE if name != CONTROLS), *values.values())
     if key in seen or any(_is_excluded(each, told) for each in definition.excludes):
         return None
@@ -185,4 +202,4 @@ def _scale(simplex: Simplex, assigned: dict[str, Any], given: Values) -> None:
     scaled = {name: round(weight * simplex.sum / total, DIGITS) for name, weight in used.items()}
     largest = max(scaled, key=lambda name: scaled[name])
     scaled[largest] = round(simplex.sum - sum(w for name, w in scaled.items() if name != largest), DIGITS)
-    assigned.update(scaled)
+    assigned.update(check_all(scaled))

@@ -25,6 +25,7 @@ from cosmosq.sweep.distribution import (
 )
 
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\((.*)\)\s*", re.DOTALL)
+LARGEST_NUMBER = 1e15
 _QUOTES = "'\""
 _CLOSING = {"(": ")", "[": "]"}
 
@@ -105,22 +106,31 @@ def parse(text: str) -> Distribution:
     Raises:
         InvalidInput: an unknown word, a wrong argument, or brackets and quotes that do not close.
     """
-    call = _CALL.fullmatch(text)
-    if call is None:
+    match = _CALL.fullmatch(text)
+    if match is None:
         return Choice(tuple(map(value_of, split(text))))
-    name, inside = call[1], split(call[2])
+    name, inside = match[1], split(match[2])
     if name == CHOICE:
         return Choice(tuple(map(value_of, inside)))
     if name == SUBSETS:
-        return subsets(inside)
+        return _subsets(inside)
     if name not in FUNCTIONS:
         known = [CHOICE, SUBSETS, *FUNCTIONS]
         near = nearest(name, known)
         raise InvalidInput(f"{name} is no distribution{near}: there are {', '.join(known)}; put a text in quotes")
+    return call(name, [_number(word, FUNCTIONS[name]) for word in inside])
+
+
+def call(name: str, arguments: Sequence[float]) -> Distribution:
+    """What a word of `FUNCTIONS` means with these arguments.
+
+    Raises:
+        InvalidInput: there are too many or too few, or they make no distribution.
+    """
     function = FUNCTIONS[name]
-    if not function.least <= len(inside) <= function.most:
-        raise InvalidInput(f"{name} with {len(inside)} arguments: write {function.usage}")
-    return function.make(*(_number(word, function) for word in inside))
+    if not function.least <= len(arguments) <= function.most:
+        raise InvalidInput(f"{name} with {len(arguments)} arguments: write {function.usage}")
+    return function.make(*arguments)
 
 
 def split(text: str) -> list[str]:
@@ -155,21 +165,23 @@ def value_of(word: str) -> Any:
     return word
 
 
-def subsets(words: Sequence[str]) -> Choice:
-    """Every combination of hints within a smallest and a largest number of them, fewest first.
+def _subsets(words: Sequence[str]) -> Choice:
+    """Hints, then, if wanted, the smallest and the largest number of them."""
+    sizes = [int(word) for word in words if re.fullmatch("[0-9]{1,4}", word)]
+    hints = [word for word in words if not re.fullmatch("[0-9]{1,4}", word)]
+    if not all(hints) or [*hints, *map(str, sizes)] != list(words) or len(sizes) > 2:
+        raise InvalidInput("write subsets(edge,depth,seg) or subsets(edge,depth,seg,min,max)")
+    low, high = [*sizes, *[1, len(hints)][len(sizes) :]]
+    return subsets(hints, low, high)
 
-    Args:
-        words: the hints, then, if wanted, the smallest and the largest number.
+
+def subsets(hints: Sequence[str], low: int, high: int) -> Choice:
+    """Every combination of `low` to `high` hints, fewest first.
 
     Raises:
         InvalidInput: no hints, or numbers that fit none.
     """
-    hints = [word for word in words if not word.lstrip("-").isdigit()]
-    sizes = [int(word) for word in words[len(hints) :] if word.lstrip("-").isdigit()]
-    if not all(hints) or len(hints) + len(sizes) != len(words) or len(sizes) > 2:
-        raise InvalidInput("write subsets(edge,depth,seg) or subsets(edge,depth,seg,min,max)")
-    low, high = [*sizes, *[1, len(hints)][len(sizes) :]]
-    if not 1 <= low <= high <= len(hints):
+    if not hints or not 1 <= low <= high <= len(hints):
         raise InvalidInput(
             f"subsets of {low} to {high} among {len(hints)} hints: give 1 to {len(hints)}, smaller first"
         )
@@ -178,13 +190,12 @@ def subsets(words: Sequence[str]) -> Choice:
 
 def _number(word: str, function: Function) -> int | float:
     try:
-        return int(word)
+        number: int | float = int(word)
     except ValueError:
-        pass
-    try:
-        number = float(word)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise InvalidInput(f"{word or 'nothing'} is no number: write {function.usage}")
+        try:
+            number = float(word)
+        except ValueError:
+            number = math.nan
+    if not abs(number) <= LARGEST_NUMBER:
+        raise InvalidInput(f"{word[:40] or 'nothing'} is no number: write {function.usage}")
     return number

@@ -53,13 +53,13 @@ class Node:
             raise self.refusal(error) from error
 
     def mapping(
-        self, known: Collection[str] | None = None, hints: Mapping[str, str] | None = None
+        self, known: Collection[str] | None = None, remedies: Mapping[str, str] | None = None
     ) -> dict[str, "Node"]:
         """The nodes below by key.
 
         Args:
             known: the keys that are allowed; None for any.
-            hints: what to say about others that people try.
+            remedies: what to say about others that people try.
         """
         if not isinstance(self.value, dict):
             raise self.refusal(f"{shown(self.value)} is not what belongs here: write keys with values below it")
@@ -67,7 +67,9 @@ class Node:
             if not isinstance(key, str):
                 raise self.refusal(f"the key {shown(key)} is no text: put it in quotes")
             if known is not None and key not in known:
-                remedy = (hints or {}).get(key) or f"there is no such key{nearest(key, known)}: give {', '.join(known)}"
+                remedy = (remedies or {}).get(
+                    key
+                ) or f"there is no such key{nearest(key, known)}: give {', '.join(known)}"
                 raise self.child(key, value).refusal(remedy)
         return {key: self.child(key, value) for key, value in self.value.items()}
 
@@ -106,6 +108,9 @@ class Node:
 
 def shown(value: object) -> str:
     """A value as an error message has it."""
+    if isinstance(value, int) and value.bit_length() > 1000:
+        # Python refuses to write down more than 4,300 digits.
+        return "a number of very many digits"
     text = "nothing" if value is None else str(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
 

@@ -1,6 +1,7 @@
 """Trials of one's own from a CSV table: a column a parameter, a line a trial."""
 
 import csv
+import io
 import re
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from cosmosq.errors import InvalidInput
 from cosmosq.sweep.node import Path
 
-BESIDE = ("sweep", "trial", "job", "status", "prompt_id", "prompt_name", "generate_s", "output_path", "error")
+OUTCOMES = ("sweep", "trial", "job", "status", "prompt_id", "prompt_name", "generate_s", "output_path", "error")
 """Columns of `cosmosq sweep export` that say what came of a trial; they are passed over here."""
 
 
@@ -21,7 +22,7 @@ def load(text: str, *, source: str) -> tuple[list[dict[str, Any]], Callable[[Pat
     Raises:
         InvalidInput: no header, no trial, a column that comes twice, or a line with more cells than the header.
     """
-    reader = csv.reader(text.removeprefix("\ufeff").splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     trials: list[dict[str, Any]] = []
     lines: list[int] = []
     try:
@@ -33,7 +34,9 @@ def load(text: str, *, source: str) -> tuple[list[dict[str, Any]], Callable[[Pat
                     f"{source}:{reader.line_num}: {len(cells)} cells under {len(names)} names: mend the line"
                 )
             filled = {
-                name: cell for name, cell in zip(names, cells, strict=False) if cell.strip() and name not in BESIDE
+                name: _as_written(cell)
+                for name, cell in zip(names, cells, strict=False)
+                if cell.strip() and name not in OUTCOMES
             }
             if filled:
                 trials.append(filled)

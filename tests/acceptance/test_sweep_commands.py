@@ -144,6 +144,40 @@ def test_a_sweep_from_stdin_has_a_name_by_its_contents(shell: Shell) -> None:
     assert listed["trials"] == 6, "more trials of the same contents are the same sweep"
 
 
+def test_texts_and_prompts_are_listed_like_numbers(shell: Shell) -> None:
+    words = ("-p", "prompt=kitchen,harbour", "-p", "negative_prompt='dark, grey',choice", "--dry-run", "--json")
+    said = shell.ok("enqueue", *words).json
+    assert [(t["prompt"], t["negative_prompt"]) for t in said["assignments"]] == [
+        ("kitchen", "dark, grey"),
+        ("kitchen", "choice"),
+        ("harbour", "dark, grey"),
+        ("harbour", "choice"),
+    ]
+    several = shell.ok("enqueue", "kitchen", "-p", "negative_prompt=choice(dark,grey)", "--dry-run", "--json").json
+    assert several["jobs"] == 2
+
+
+def test_a_sweep_with_other_contents_of_the_same_name_is_told(shell: Shell) -> None:
+    shell.ok("enqueue", "kitchen", "-p", "guidance=3", "--name", "mine")
+    told = "a sweep mine with other contents is there: these trials are added to it"
+    assert told not in shell.ok("enqueue", "kitchen", "-p", "guidance=3", "--name", "mine").err
+    assert told in shell.ok("enqueue", "kitchen", "-p", "seed=3", "--name", "mine").err
+
+
+def test_what_is_fixed_is_exported_and_comes_back(shell: Shell) -> None:
+    shell.ok("prompt", "add", "no weights", "--clip", "shot", "--name", "bare")
+    shell.ok("enqueue", "bare", "-p", "seed=1,2", "-s", "edge.weight=0.7", "--name", "mine")
+    shell.ok("sweep", "export", "mine", "--csv", "mine.csv")
+    again = shell.ok("enqueue", "bare", "--trials", "mine.csv", "--name", "back")
+    assert again.err.splitlines()[-1] == "0 queued, 2 skipped"
+
+
+def test_controls_on_the_command_line_go_over_those_of_the_file(shell: Shell) -> None:
+    (shell.folder / "c.yaml").write_text("controls: [[edge], [vis]]\n")
+    said = shell.ok("sweep", "preview", "c.yaml", "kitchen", "-p", "controls=[depth]", "--json").json
+    assert [trial["controls"] for trial in said["assignments"]] == [["depth"]]
+
+
 def test_labels_priority_and_hold_are_those_of_every_job(shell: Shell) -> None:
     shell.ok("enqueue", "kitchen", "--sweep", "night.yaml", "--priority", 3, "--label", "night=1", "--hold")
     jobs = shell.ok("status", "--label", "night=1", "--json").json
@@ -210,6 +244,7 @@ REFUSED = [
     (2, ("-p", "guidance=3", "--order", "up"), "--order: up is not allowed: give grouped, interleave, random"),
     (2, ("-p", "guidance=3", "--upscale"), "--upscale and a sweep do not go together"),
     (2, ("--all", "-p", "guidance=3"), "name prompts, or give --all for every one, not both"),
+    (2, ("-p", "guidance=3", "-p", "negative_prompt='a"), "-p negative_prompt: 'a: ' is missing: close it"),
     (2, ("-n", "3"), "-n belongs to a sweep: give -p, --sweep, --trials or --method too"),
     (2, ("--order", "random"), "--order belongs to a sweep"),
     (2, ("--dry-run",), "--dry-run belongs to a sweep"),

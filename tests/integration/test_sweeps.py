@@ -151,6 +151,50 @@ def test_an_extension_does_not_bring_back_what_was_removed(desk: Desk) -> None:
     assert desk.show()["trials"][0]["jobs"] == []
 
 
+def test_prompts_whose_own_values_differ_are_each_extended(desk: Desk) -> None:
+    other = desk.add("five", parameters={"edge.weight": 1, "seed": 5})
+    desk.queue(method="repeat", run_cap=4, prompts=["kitchen", other])
+    assert new(desk.extend(4)) == 8
+    seeds = "SELECT seed FROM jobs JOIN parameter_sets p ON p.id = parameter_set_id WHERE prompt_id {} '{}' ORDER BY 1"
+    assert [seed for (seed,) in desk.sql(seeds.format("!=", other))] == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert [seed for (seed,) in desk.sql(seeds.format("=", other))] == [5, 6, 7, 8, 9, 10, 11, 12]
+
+
+def test_a_prompt_that_came_later_catches_up_when_the_sweep_is_extended(desk: Desk) -> None:
+    other = desk.add("later", parameters={"edge.weight": 1})
+    desk.queue(**SOBOL)
+    desk.extend(3)
+    desk.queue(**SOBOL, prompts=[other])
+    assert new(desk.extend(1)) == 2 + 3
+    assert {len(trial["jobs"]) for trial in desk.show()["trials"]} == {2}
+
+
+def test_fewer_trials_of_the_same_contents_change_nothing(desk: Desk) -> None:
+    cubes = {"method": "lhs", "parameters": {"guidance": {"min": 1, "max": 9}}}
+    for count in (8, 16, 8):
+        desk.queue(**cubes, run_cap=count)
+    assert new(desk.extend(4)) == 4
+    desk.queue(parameters={"guidance": [1, 2, 3, 4]}, name="whole")
+    desk.queue(parameters={"guidance": [1, 2, 3, 4]}, name="whole", run_cap=2)
+    with pytest.raises(InvalidInput, match="whole has all of its trials"):
+        desk.extend(1, "whole")
+
+
+def test_a_file_that_names_its_prompts_in_another_way_later_stays_readable(desk: Desk) -> None:
+    other = desk.add("another", parameters={"edge.weight": 1})
+    desk.queue(parameters={"guidance": [3]})
+    for _ in range(2):
+        desk.queue(prompts=[], parameters={"prompt": {"values": ["kitchen", other]}, "guidance": [3]})
+    assert len(desk.show()["trials"]) == 3
+
+
+def test_an_extension_of_many_jobs_must_be_meant_too(desk: Desk) -> None:
+    desk.queue(**SOBOL)
+    with pytest.raises(InvalidInput, match="4 jobs are more than 3"):
+        sweeps.extension(desk.ledger, lambda _: desk.host, "night", 4, most=3)
+    assert len(sweeps.extension(desk.ledger, lambda _: desk.host, "night", 3, most=3).plan.jobs) == 3
+
+
 def test_an_extension_whose_trials_are_all_there_queues_nothing(desk: Desk) -> None:
     desk.queue(**SOBOL, drawn=8)
     with desk.ledger.write() as session:
@@ -174,7 +218,7 @@ def test_a_grid_that_is_whole_cannot_be_extended(desk: Desk) -> None:
         desk.extend(1)
     desk.queue(**GRID, run_cap=3, name="capped")
     assert new(desk.extend(1, "capped")) == 0, "the last cell was there already"
-    with pytest.raises(InvalidInput, match="capped cannot be extended by 1: there are only 4 different trials"):
+    with pytest.raises(InvalidInput, match="capped cannot be extended by 1: found only 4 different trials"):
         desk.extend(1, "capped")
 
 

@@ -136,7 +136,7 @@ def test_steps_of_the_one_step_model_cannot_act() -> None:
 
 
 weights = st.fixed_dictionaries(
-    {name: st.tuples(st.floats(0, 0.5), st.floats(0.5, 2)) for name in ("edge.weight", "depth.weight", "seg.weight")}
+    {name: st.tuples(st.floats(0, 0.4), st.floats(0.6, 2)) for name in ("edge.weight", "depth.weight", "seg.weight")}
 )
 
 
@@ -157,6 +157,27 @@ def test_the_sum_of_a_simplex_holds(
         found = [float(trial.values[name]) for name in bounds]
         assert math.isclose(sum(found), total, abs_tol=1e-9)
         assert min(found) >= 0
+
+
+def test_a_sum_that_a_weight_could_not_have_is_refused() -> None:
+    keys = {
+        "parameters": {"edge.weight": [1], "depth.weight": [1]},
+        "simplex": [{"weights": ["edge.weight", "depth.weight"], "sum": 500}],
+    }
+    with pytest.raises(InvalidInput, match=r"edge.weight = 250.0 is not allowed"):
+        whole(define(**keys))
+
+
+def test_an_exclusion_tells_of_what_acts_alone() -> None:
+    presets = {"canny_threshold": ["low", "medium"], "blur_strength": ["low", "medium"]}
+    found = trials_of(define(controls=[["edge"], ["vis"]], parameters=presets, exclude=[{"canny_threshold": "medium"}]))
+    assert [trial["controls"] for trial in found] == [("edge",), ("vis",), ("vis",)]
+
+
+def test_an_exclusion_may_name_the_hints_that_weights_switch_on() -> None:
+    weights = {"edge.weight": [0, 1], "depth.weight": [0, 1]}
+    found = whole(define(parameters=weights, exclude=[{"controls": [["edge"], ["depth"]]}]))
+    assert [hints_of(trial.values) for trial in found.trials] == [("edge", "depth")]
 
 
 def test_a_simplex_is_over_the_hints_that_a_trial_uses() -> None:
@@ -227,7 +248,7 @@ def test_values_of_few_are_drawn_until_all_are_there_and_then_no_more(seed: int,
         parameters={"guidance": [3, 5, 7], "canny_threshold": ["low", "high"]},
     )
     assert len({tuple(trial.items()) for trial in trials_of(definition)}) == 6
-    with pytest.raises(InvalidInput, match="there are only 6 different trials, not 7"):
+    with pytest.raises(InvalidInput, match="found only 6 different trials, not 7"):
         trials_of(definition, wanted=7)
 
 

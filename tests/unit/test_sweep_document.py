@@ -152,7 +152,10 @@ def test_any_sweep_survives_being_kept(document: dict[str, Any]) -> None:
 
 
 def test_without_a_method_lists_make_a_grid_and_anything_else_is_random() -> None:
-    assert definition("parameters: {guidance: [3, 5], num_steps: {min: 20, max: 22}}").method == "grid"
+    assert definition("parameters: {guidance: [3, 5], num_steps: {range: [20, 23]}}").method == "grid"
+    assert definition("run_cap: 3\nparameters: {num_steps: {min: 20, max: 22}}").method == "random"
+    likely = "run_cap: 2\nparameters: {guidance: {values: [3, 5], probabilities: [0.9, 0.1]}}"
+    assert definition(likely).method == "random"
     assert definition("run_cap: 3\nparameters: {guidance: {min: 3, max: 5}}").method == "random"
     assert definition("trials: [{guidance: 3}]").method == "given"
 
@@ -268,8 +271,52 @@ BAD = {
     "a wrong order": ("order: shuffled\nparameters: {guidance: [3]}", 1, "shuffled is not allowed"),
     "a fraction of a trial": ("run_cap: 2.5\nparameters: {guidance: [3]}", 1, "give an integer from 1"),
     "a seed below nothing": ("sweep_seed: -1\nparameters: {guidance: [3]}", 1, "give an integer from 0"),
-    "prompts twice": ("prompts: [a]\nparameters: {prompt: {values: [b]}}", 1, "the prompt varies below parameters"),
+    "prompts twice": (
+        "prompts: [a]\nparameters: {prompt: {values: [b]}}",
+        1,
+        "the trials name their prompts themselves",
+    ),
     "a name of two lines": ('name: "a\\nb"\nparameters: {guidance: [3]}', 1, "a name is one line of at most 200"),
+    "bounds that exclude nothing": (
+        "parameters: {guidance: [3]}\nexclude: [{guidance: {min: 6, max: 5}}]",
+        2,
+        "min is above max",
+    ),
+    "an exclusion of a prompt that does not vary": (
+        "prompts: [a, b]\nparameters: {guidance: [3]}\nexclude: [{prompt: a}]",
+        3,
+        "prompt does not vary",
+    ),
+    "a weight in two sums": (
+        "parameters: {edge.weight: [1]}\nsimplex:\n- {weights: [edge.weight, vis.weight]}\n"
+        "- {weights: [vis.weight, seg.weight]}",
+        2,
+        "vis.weight belongs to two sums",
+    ),
+    "probabilities in a grid": (
+        "method: grid\nparameters: {guidance: {values: [3, 5], probabilities: [0.5, 0.5]}}",
+        2,
+        "grid takes every value: remove the probabilities",
+    ),
+    "probabilities in a zip": (
+        "run_cap: 1\nmethod: random\nparameters:\n  guidance: {values: [3, 5], probabilities: [0.5, 0.5]}\n"
+        "  seed: [1, 2]\nzip: [guidance, seed]",
+        6,
+        "guidance has probabilities",
+    ),
+    "prompts one at a time": (
+        "method: one_at_a_time\nparameters: {prompt: [a, b], guidance: [3]}",
+        2,
+        "name prompts instead",
+    ),
+    "a distribution that is a list": (
+        "parameters: {guidance: {distribution: [uniform], min: 1, max: 2}}",
+        1,
+        "not allowed",
+    ),
+    "a number of very many digits": (f"run_cap: 0x{'f' * 5000}\nparameters: {{guidance: [3]}}", 1, "very many digits"),
+    "a value of very many digits": (f"parameters: {{guidance: [0x{'f' * 5000}]}}", 1, "very many digits"),
+    "a q next to nothing": ("parameters: {guidance: {min: 1, max: 9, q: 1.0e-320}}\nrun_cap: 1", 1, "too small"),
     "no prompts": ("prompts: []\nparameters: {guidance: [3]}", 1, "the list is empty"),
     "trials of a grid": ("method: grid\ntrials: [{guidance: 3}]", 1, "grid and trials do not go together"),
     "a wrong trial": ("trials:\n  - guidance: 3\n  - guidance: much", 3, "guidance = much is not allowed"),
@@ -321,6 +368,12 @@ def test_no_argument_of_a_wrong_type_is_an_error_of_ours(distribution: str) -> N
         how = {"distribution": distribution, **dict.fromkeys((*form.needs, *form.may), value)}
         with pytest.raises(InvalidInput):
             varying("guidance", how)
+
+
+def test_a_table_keeps_texts_as_they_are() -> None:
+    table = "negative_prompt\r\n\"one\u2028two, 'three'\"\r\n'=blurry\r\n"
+    trials, _ = trials_csv.load(table, source="mine.csv")
+    assert trials == [{"negative_prompt": "one\u2028two, 'three'"}, {"negative_prompt": "=blurry"}]
 
 
 TABLE = "trial,status,edge.weight,controls,prompt\n1,queued,0.5,edge+depth,kitchen\n2,failed,,vis,harbour\n"

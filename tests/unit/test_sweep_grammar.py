@@ -88,6 +88,8 @@ def test_whatever_is_typed_is_taken_or_refused(text: str) -> None:
         ("subsets(edge,depth,3)", "subsets of 3 to 2 among 2 hints"),
         ("subsets(edge,depth,0,1)", "subsets of 0 to 1 among 2 hints"),
         ("subsets(1,edge)", "write subsets("),
+        (f"normal(5,1{'0' * 400})", "is no number: write normal("),
+        (f"range(0,1{'0' * 400})", "is no number: write range("),
     ],
 )
 def test_a_wrong_word_is_refused_with_its_remedy(text: str, said: str) -> None:
