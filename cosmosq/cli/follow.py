@@ -14,6 +14,7 @@ from cosmosq.status import ENDED, Phase, Status
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
+    from sqlalchemy.orm import Session
 
 REFRESH_S = 0.3
 
@@ -44,17 +45,22 @@ class Follower:
         from cosmosq.report import query
 
         with self.app.ledger.read() as session:
-            moves = query.moves_since(session, self._seen, self.ids)
-            running = query.jobs(session, query.Filter(ids=self.ids, statuses=[Status.RUNNING]))
-            for move in moves:
+            for move in query.moves_since(session, self._seen, self.ids):
                 self._seen = move["id"]
                 if move["event"] in ENDED:
                     self._say_end(move, query.video_of(session, move["job_id"]))
                 elif move["event"] == Status.QUEUED and "error" in move["data"]:
                     self._say(f"job {move['job_id']} is queued again: {_why(move)}")
-            expected = expected_times(self.app, session, {row["host"] for row in running}, queued=False)
-            for row in running:
-                self._draw(row, expected.get(row["id"]))
+            if not self._bars.disable:
+                self._draw_all(session)
+
+    def _draw_all(self, session: "Session") -> None:
+        from cosmosq.report import query
+
+        running = query.jobs(session, query.Filter(ids=self.ids, statuses=[Status.RUNNING]))
+        expected = expected_times(self.app, session, {row["host"] for row in running}, queued=False)
+        for row in running:
+            self._draw(row, expected.get(row["id"]))
         for job_id in set(self._tasks) - {row["id"] for row in running}:
             self._bars.remove_task(self._tasks.pop(job_id))
 

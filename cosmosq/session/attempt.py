@@ -101,7 +101,7 @@ def _submit(site: Site, session: RemoteSession, flight: Flight, order: Order) ->
         site.host.write(session.folder.inbox(claim.attempt_id, claim.name), json.dumps(message).encode())
     except HostFailed:
         # It may be there all the same, and then it will be done.
-        if _take_back(site, session, claim):
+        if _recall(site, session, flight, is_cancelled=False):
             raise
 
 
@@ -115,12 +115,24 @@ def _await_ending(site: Site, session: RemoteSession, flight: Flight) -> Ending:
             case Accepted():
                 claims.enter(site.ledger, claim, Phase.GENERATING, site.now())
             case Recall(error=error):
-                if _take_back(site, session, claim):
+                if _recall(site, session, flight, is_cancelled=not isinstance(error, Returned)):
                     raise error
-                if not isinstance(error, Returned):
-                    site.host.write(session.folder.cancel(claim.name), b"")
             case Exception() as error:
                 raise error
+
+
+def _recall(site: Site, session: RemoteSession, flight: Flight, *, is_cancelled: bool) -> bool:
+    """Take the attempt back, or have the session stop it; whether it is taken back."""
+    try:
+        if _take_back(site, session, flight.claim):
+            return True
+        if is_cancelled:
+            site.host.write(session.folder.cancel(flight.claim.name), b"")
+    except HostFailed as error:
+        # What may be under way must not be given up for that: it would be done twice.
+        log.warning("not recalled: %s", error, extra={"job": flight.claim.job_id})
+        flight.may_be_recalled_again()
+    return False
 
 
 def _take_back(site: Site, session: RemoteSession, claim: Claim) -> bool:

@@ -69,6 +69,10 @@ class Flight:
             self._recalled.add(kind)
         self._news.put(news)
 
+    def may_be_recalled_again(self) -> None:
+        """The last recall came to nothing."""
+        self._recalled.clear()
+
     def listen(self) -> News:
         """The next that was told; waits for it."""
         return self._news.get()

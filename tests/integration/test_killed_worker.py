@@ -78,3 +78,17 @@ def test_a_worker_killed_mid_generation_follows_on_from_where_it_was(night: Nigh
     night.work()
     assert_done_once(night)
     assert [e["event"] for e in night.job(1)["events"]].count("adopted") == 1
+
+
+@pytest.mark.parametrize("number", [13, 22, 31])
+def test_a_worker_killed_with_several_attempts_in_flight_loses_none_and_repeats_none(night: Night, number: int) -> None:
+    for seed in range(4):
+        night.enqueue(num_steps=STEPS, seed=seed)
+    assert work_until_killed(night, "before", number)
+    assert len([status for status in night.statuses() if status == "running"]) > 1
+    night.work()
+    assert night.statuses() == ["succeeded"] * 4
+    assert [entry["seed"] for entry in night.generations] == [0, 1, 2, 3]
+    assert [night.job(job_id)["attempt"] for job_id in range(1, 5)] == [1] * 4
+    assert len(night.loads) == 1
+    assert night.session_pids() == []
