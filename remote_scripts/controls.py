@@ -15,7 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import videos
-from digests import sha256_of
+from digests import known_sha256_of
 from failures import InvalidSpec
 from order import Order
 from videos import Image
@@ -102,11 +102,11 @@ def make(hint: str, preset: str, video_path: Path, folder: Path) -> Control:
     made = not path.exists()
     if made:
         write(path, hint, preset, video_path)
-    return Control(path, sha256_of(path), made)
+    return Control(path, known_sha256_of(path), made)
 
 
 def key(hint: str, preset: str, video_path: Path) -> str:
-    return hashlib.sha256(f"{sha256_of(video_path)}\n{hint}\n{preset}\n{RECIPE}".encode()).hexdigest()
+    return hashlib.sha256(f"{known_sha256_of(video_path)}\n{hint}\n{preset}\n{RECIPE}".encode()).hexdigest()
 
 
 def write(path: Path, hint: str, preset: str, video_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from digests import stamp_of
 from failures import BadInput
 from numpy.typing import NDArray
 
@@ -18,6 +20,15 @@ DEFAULT_RATE = Fraction(24)
 
 def check(path: str) -> None:
     """Raises BadInput unless the file's first frame can be decoded; a whole check would cost a decoding."""
+    try:
+        _check_at(path, stamp_of(Path(path)))
+    except OSError as error:
+        raise BadInput(f"{path} cannot be opened: {error}") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _check_at(path: str, stamp: tuple[int, int, int]) -> None:
+    """Once for as long as the file stays as it is: the GPU waits meanwhile."""
     if not any(True for _ in frames(Path(path))):
         raise BadInput(f"{path} holds no video frame")
 

@@ -35,6 +35,8 @@ SEND_BYTES = (1 << 15) - 64
 """What Paramiko puts into one packet to OpenSSH; of a longer block it copies the rest for each packet."""
 SYNC_BYTES = 1 << 23
 """So often the disk is told to keep what arrived, beside the transfer instead of after it."""
+SFTP_CLIENTS = 2
+"""Of the ten channels that a server allows a connection: who follows a session must not keep the others waiting."""
 STALL_S = 300.0
 """A transfer that does not move for so long on a link that lives: the disk of the box hangs."""
 UNTAR = """\
@@ -56,8 +58,8 @@ class SSHHost:
         """
         self.name = name
         self._link, self._root, self._python = link, root, python
-        # Paramiko's SFTP client drops the answer to one thread when another reads it.
-        self._files = threading.Lock()
+        self._turns = threading.BoundedSemaphore(SFTP_CLIENTS)
+        self._idle: list[Any] = []
 
     @cached_property
     def root(self) -> PurePosixPath:
@@ -256,8 +258,27 @@ class SSHHost:
         return self._link.do(lambda connection: self._sftp(connection, work))
 
     def _sftp(self, connection: Any, work: Callable[[Any], T]) -> T:
-        with self._files:
-            return work(connection.sftp())
+        # Paramiko's SFTP client drops the answer to one thread when another reads it: each has one user at a time.
+        with self._turns:
+            client = self._idle_client(connection) or connection.transport.open_sftp_client()
+            try:
+                result = work(client)
+            except (FileNotFoundError, PermissionError):
+                self._idle.append(client)
+                raise
+            except BaseException:
+                client.close()
+                raise
+            self._idle.append(client)
+            return result
+
+    def _idle_client(self, connection: Any) -> Any:
+        """One of this very connection, if there is one; those of lost ones are let go."""
+        while self._idle:
+            client = self._idle.pop()
+            if client.get_channel().get_transport() is connection.transport:
+                return client
+        return None
 
     def size(self, remote: PurePosixPath) -> int | None:
         try:
@@ -342,7 +363,10 @@ def _size(sftp: Any, path: str) -> int | None:
 
 
 def _read(sftp: Any, path: str, offset: int, limit: int) -> bytes:
+    # Asked first: mostly there is nothing new, and opening and closing cost a round trip each.
+    count = min(limit, sftp.stat(path).st_size - offset)
+    if count <= 0:
+        return b""
     with sftp.open(path, "rb") as stream:
-        count = min(limit, stream.stat().st_size - offset)
         # All requests at once: one after the other, each would wait for a round trip.
-        return b"".join(stream.readv([(offset, count)])) if count > 0 else b""
+        return b"".join(stream.readv([(offset, count)]))

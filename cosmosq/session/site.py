@@ -10,6 +10,9 @@ from cosmosq.db import Ledger
 from cosmosq.hosts import Host
 from cosmosq.paths import Workspace
 
+LANDINGS = 2
+"""Attempts that bring their results home at once: one alone spends most of its time on the way, not on bytes."""
+
 
 def utc_now() -> datetime:
     """The present, aware."""
@@ -32,6 +35,6 @@ class Site:
     """Set when the worker must stop at once and leave the remote work running."""
     sending: threading.Lock = field(default_factory=threading.Lock)
     """Held while an input goes to the host: attempts share inputs, and each is sent once."""
-    landing: threading.Lock = field(default_factory=threading.Lock)
-    """Held while the results of an attempt come home: one after another, the link and this processor are shared."""
+    landing: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(LANDINGS))
+    """Held while the results of an attempt come home; the link has more to carry."""
     now: Callable[[], datetime] = utc_now
