@@ -1,6 +1,7 @@
 """How long the GPU waits between jobs: fifty of one kind on a session that is fed ahead, here and over a slow link."""
 
 import itertools
+import json
 import statistics
 import sys
 import tempfile
@@ -32,7 +33,9 @@ class Account:
     name: str
     loads: int
     gaps_s: tuple[float, ...]
-    """From the end of one generation to the start of the next."""
+    """From the end of one generation to the start of the next: saving, hashing, checking and the wait for an order."""
+    waits_s: tuple[float, ...]
+    """The last of these alone: from an attempt's end to the acceptance of the next."""
     busy: float
     """Share of the time between the first load's end and the last generation's that the engine generated."""
     took_s: float
@@ -44,6 +47,8 @@ class Account:
         if self.gaps_s:
             median, worst = statistics.median(self.gaps_s), max(self.gaps_s)
             yield f"  gap between generations: median {median * 1000:.1f} ms, worst {worst * 1000:.1f} ms"
+            median, worst = statistics.median(self.waits_s), max(self.waits_s)
+            yield f"  of it for an order: median {median * 1000:.1f} ms, worst {worst * 1000:.1f} ms"
         yield f"  GPU busy after the first load: {self.busy:.1%}"
 
 
@@ -69,6 +74,7 @@ def promises(account: Account) -> list[Ratio]:
     gap = statistics.median(account.gaps_s)
     return [
         promise(f"{account.name}: median gap : the promised", gap, LONGEST_GAP_S),
+        promise(f"{account.name}: median wait : the promised", statistics.median(account.waits_s), LONGEST_GAP_S),
         promise(f"{account.name}: idle share : the promised", 1 - account.busy, 1 - LEAST_BUSY),
     ]
 
@@ -109,10 +115,22 @@ def account_of(night: Night, name: str) -> Account:
     return Account(
         name=name,
         loads=len(loads),
+        waits_s=tuple(waits(night)),
         gaps_s=tuple(later[0] - earlier[1] for earlier, later in itertools.pairwise(spans)),
         busy=busy / (spans[-1][1] - loaded_at),
         took_s=spans[-1][1] - began_at,
     )
+
+
+def waits(night: Night) -> Iterator[float]:
+    """Seconds from each attempt's end to the acceptance of the next in the same session, by its events."""
+    for path in night.box.glob("sessions/*/events.jsonl"):
+        ended_at: float | None = None
+        for told in map(json.loads, path.read_text().splitlines()):
+            if told["event"] == "done":
+                ended_at = moment(told["at"])
+            elif told["event"] == "accepted" and ended_at is not None:
+                yield moment(told["at"]) - ended_at
 
 
 def moment(text: str) -> float:

@@ -53,8 +53,8 @@ class EngineOutput:
             self._mark(log=None, attempt=None)
 
     def enter(self, phase: str) -> None:
-        """Begins a phase of the session's own, after whatever the engine printed before."""
-        self._mark(phase=phase)
+        """Begins a phase of the session's own, after whatever the engine printed before; nobody waits for it."""
+        self._send(phase=phase)
 
     def blocked_by(self) -> str | None:
         """What the guardrail printed during this attempt, if it did."""
@@ -73,14 +73,18 @@ class EngineOutput:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._keeper.wait(ANSWER_WAIT_S)
 
-    def _mark(self, wait_s: float = ANSWER_WAIT_S, **fields: str | None) -> dict[str, Any]:
+    def _send(self, **fields: str | None) -> int:
         flush()
         number = next(self._ids)
         os.write(2, b"\n" + MARK + json.dumps({"id": number, **fields}).encode() + b"\n")
+        return number
+
+    def _mark(self, wait_s: float = ANSWER_WAIT_S, **fields: str | None) -> dict[str, Any]:
+        number = self._send(**fields)
         deadline = time.monotonic() + wait_s
         while line := self._next_answer(deadline):
             answer: dict[str, Any] = json.loads(line)
-            # An earlier answer is still there when a cancellation interrupted the wait for it.
+            # Earlier answers are still there: nobody waited for them, or a cancellation interrupted that.
             if answer["id"] == number:
                 return answer
         return {}
