@@ -8,6 +8,7 @@ Not part of `make bench`: 2,000 jobs take some ten minutes.
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -40,6 +41,9 @@ def memory_over(root: Path, jobs: int) -> tuple[float, float]:
     for seed in range(jobs):
         night.enqueue(seed=seed, num_steps=1)
     worker = night.worker("--until-empty", "--poll", "0.2")
+    assert worker.stdout is not None
+    # What it says would fill the pipe, and it would wait for a reader.
+    threading.Thread(target=worker.stdout.read, daemon=True).start()
     process = psutil.Process(worker.pid)
     sizes: list[tuple[int, int]] = []
     while worker.poll() is None:
@@ -50,7 +54,7 @@ def memory_over(root: Path, jobs: int) -> tuple[float, float]:
             break
         if len(sizes) % 60 == 0:
             print(f"  {sizes[-1][0]} jobs, {sizes[-1][1] / 1e6:.1f} MB", file=sys.stderr)
-    worker.communicate()
+    worker.wait()
     assert night.statuses() == ["succeeded"] * jobs
     night.close()
     warm = statistics.median(rss for done, rss in sizes if WARM_UP <= done < 2 * WARM_UP)

@@ -17,8 +17,6 @@ from cosmosq.models import REVISION, Base
 from cosmosq.revision import revision_of
 
 BUSY_TIMEOUT_MS = 30_000
-CACHE_KIB = 65_536
-"""What a transaction changes stays in memory until it is committed, also that of a large sweep."""
 
 
 class Ledger:
@@ -118,7 +116,8 @@ def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA cache_size = {-CACHE_KIB}")
+    # Each thread has a connection of its own: half of SQLite's own 2 MB is enough.
+    connection.execute("PRAGMA cache_size = -1000")
 
 
 def _begin(connection: Connection) -> None:
