@@ -46,7 +46,10 @@ def get_engine(name: str) -> Engine:
 
 
 def session_key(engine: str, values: Values) -> dict[str, Any]:
-    """What a session must share with a job to serve it without loading another model."""
+    """What a session must share with a job to serve it without loading another model.
+
+    Exactly its hints: a session with more of them, at weight 0, is not known to make the same video.
+    """
     hints = hints_of(values)
     return {
         "engine": engine,
