@@ -46,7 +46,7 @@ EVENTS = {
     "loading": "It loads the model.",
     "ready": "The model is loaded, and jobs can be served.",
     "idle": "Nothing waits in the inbox.",
-    "accepted": "An attempt was taken from the inbox.",
+    "accepted": "An attempt was taken from the inbox, and its turn has come.",
     "phase": "A step within the attempt begins: what the engine does, finer than the phases above.",
     "step": "So many steps of a clip are done; kept as progress and not as an event.",
     "invoked": "Command mode: one process of the engine begins to make these attempts, so many at once.",

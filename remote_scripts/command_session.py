@@ -72,6 +72,7 @@ class CommandSession:
         self._inbox = Inbox(folder)
         self._fits = Fits(start)
         self._returned: list[Pending] = []
+        self._accepted: set[str] = set()
         self._invocations = 0
         self._dead_loads = 0
 
@@ -160,24 +161,30 @@ class CommandSession:
             self._events.write("failed", attempt=taken.attempt, **asdict(failure), artifacts=[])
         if not isinstance(taken, Attempt):
             return None
-        self._events.write("accepted", attempt=taken.name)
         if taken.cancel.exists():
+            self._accept(taken)
             report(self._events, taken, CANCELLED)
             return None
         try:
-            self._events.write("phase", attempt=taken.name, phase="controls")
             return replace(prepare(taken, self._start), offload=offload)
         except Exception as error:
+            self._accept(taken)
             taken.log.write_text(traceback.format_exc())
             report(self._events, taken, failure_of(error))
             return None
+
+    def _accept(self, attempt: Attempt) -> None:
+        """Told once, and not when it is taken: what only waits for its turn has no part in what happens meanwhile."""
+        if attempt.name not in self._accepted:
+            self._accepted.add(attempt.name)
+            self._events.write("accepted", attempt=attempt.name)
 
     def _make(self, members: Sequence[Pending], choice: Choice) -> bool:
         """False when this session can serve no further attempt."""
         batch_size = max(1, min(choice.batch_size, len(members)))
         self._invocations += 1
         folder = self._folder / "invocations" / f"{self._invocations}"
-        invocation = Invocation(folder, members, batch_size, choice.offload, self._start, self._events)
+        invocation = Invocation(folder, members, batch_size, choice.offload, self._start, self._events, self._accept)
         self._events.write("loading")
         hints, pipeline = self._start.hints, self._start.pipeline
         trace = invocation.run(lambda size: self._fits.worked(hints, pipeline, Fit(size, choice.offload)))

@@ -37,8 +37,16 @@ class Invocation:
     """Attempts that share one process; a member's place is its item's number."""
 
     def __init__(
-        self, folder: Path, members: Sequence[Pending], batch_size: int, offload: bool, start: Start, events: Events
+        self,
+        folder: Path,
+        members: Sequence[Pending],
+        batch_size: int,
+        offload: bool,
+        start: Start,
+        events: Events,
+        accept: Callable[[Attempt], None],
     ) -> None:
+        """`accept` is told of each attempt whose turn comes, so that only these are blamed if all dies."""
         self._folder = folder
         self._outputs = folder / "outputs"
         self._members = members
@@ -46,12 +54,13 @@ class Invocation:
         self._offload = offload
         self._start = start
         self._events = events
+        self._accept = accept
         self._finished: set[int] = set()
         self._cancelled: set[int] = set()
         self._is_unwanted = False
         folder.mkdir(parents=True)
         attempts = [member.attempt for member in members]
-        self._logs = ItemLogs(events, attempts, batch_size, folder / "log.txt")
+        self._logs = ItemLogs(events, attempts, batch_size, folder / "log.txt", accept)
         self._lines = Lines(self._logs)
 
     def run(self, on_batch: Callable[[int], None]) -> Trace:
@@ -63,6 +72,7 @@ class Invocation:
             offload=self._offload,
         )
         for member in self._members[: self._batch_size]:
+            self._accept(member.attempt)
             self._events.write("phase", attempt=member.attempt.name, phase="loading")
         process = subprocess.Popen(
             self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,10 +23,18 @@ KEPT_LINES = 2000
 
 
 class ItemLogs:
-    """Items and batches count from 0. A batch begins when its first item is prepared."""
+    """Items and batches count from 0. A batch begins when its first item is prepared; `accept` hears of each item."""
 
-    def __init__(self, events: Events, attempts: Sequence[Attempt], batch_size: int, log: Path) -> None:
+    def __init__(
+        self,
+        events: Events,
+        attempts: Sequence[Attempt],
+        batch_size: int,
+        log: Path,
+        accept: Callable[[Attempt], None],
+    ) -> None:
         self._events = events
+        self._accept = accept
         self._attempts = attempts
         self._batch_size = batch_size
         self._log = open_log(log)
@@ -104,6 +112,7 @@ class ItemLogs:
             self._progress = Progress(self._tell_phase, self._tell_step)
         self._open_item(item)
         if item not in self._closed:
+            self._accept(self._attempts[item])
             self._events.write("phase", attempt=self._attempts[item].name, phase="preprocessing")
 
     def _open_item(self, item: int) -> None:
