@@ -184,10 +184,19 @@ class CommandSession:
         batch_size = max(1, min(choice.batch_size, len(members)))
         self._invocations += 1
         folder = self._folder / "invocations" / f"{self._invocations}"
-        invocation = Invocation(folder, members, batch_size, choice.offload, self._start, self._events, self._accept)
-        self._events.write("loading")
         hints, pipeline = self._start.hints, self._start.pipeline
-        trace = invocation.run(lambda size: self._fits.worked(hints, pipeline, Fit(size, choice.offload)))
+        invocation = Invocation(
+            folder,
+            members,
+            batch_size,
+            choice.offload,
+            self._start,
+            self._events,
+            accept=self._accept,
+            on_batch=lambda size: self._fits.worked(hints, pipeline, Fit(size, choice.offload)),
+        )
+        self._events.write("loading")
+        trace = invocation.run()
         if trace.failure is not None and trace.failure.error == "out_of_memory":
             self._fits.failed(hints, pipeline, Fit(batch_size, choice.offload))
         return self._conclude(members, trace)

@@ -45,8 +45,10 @@ class Invocation:
         start: Start,
         events: Events,
         accept: Callable[[Attempt], None],
+        on_batch: Callable[[int], None],
     ) -> None:
-        """`accept` is told of each attempt whose turn comes, so that only these are blamed if all dies."""
+        """`accept` is told of each attempt whose turn comes, so that only these are blamed if all dies; `on_batch` how
+        many videos came out at once."""
         self._folder = folder
         self._outputs = folder / "outputs"
         self._members = members
@@ -55,16 +57,17 @@ class Invocation:
         self._start = start
         self._events = events
         self._accept = accept
+        self._on_batch = on_batch
         self._finished: set[int] = set()
         self._cancelled: set[int] = set()
         self._is_unwanted = False
         folder.mkdir(parents=True)
         attempts = [member.attempt for member in members]
-        self._logs = ItemLogs(events, attempts, batch_size, folder / "log.txt", accept)
+        self._logs = ItemLogs(events, attempts, batch_size, folder / "log.txt", self._begin)
         self._lines = Lines(self._logs)
 
-    def run(self, on_batch: Callable[[int], None]) -> Trace:
-        """Until the process has ended. Videos are announced as they appear; `on_batch` is told how many at once did."""
+    def run(self) -> Trace:
+        """Until the process has ended. Videos are announced as they appear."""
         self._events.write(
             "invoked",
             attempts=[member.attempt.name for member in self._members],
@@ -78,11 +81,11 @@ class Invocation:
             self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
         try:
-            self._follow(process, on_batch)
+            self._follow(process)
         finally:
             process.terminate()
             code = self._end(process)
-        self._collect(on_batch)
+        self._collect()
         trace = self._trace(code)
         self._close_logs()
         return trace
@@ -108,12 +111,12 @@ class Invocation:
             *arguments,
         ]
 
-    def _follow(self, process: subprocess.Popen[bytes], on_batch: Callable[[int], None]) -> None:
+    def _follow(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         while process.poll() is None:
             if not self._read(process.stdout.fileno(), POLL_S):
                 time.sleep(PAUSE_S)
-            self._collect(on_batch)
+            self._collect()
             self._look_for_cancellations()
             if self._is_in_vain():
                 self._is_unwanted = True
@@ -141,7 +144,7 @@ class Invocation:
         process.stdout.close()
         return process.wait()
 
-    def _collect(self, on_batch: Callable[[int], None]) -> None:
+    def _collect(self) -> None:
         """Videos whose prompt is written, which the engine does last, go to the attempt that it names."""
         made: dict[int, int] = {}
         for number in range(len(self._members)):
@@ -151,7 +154,7 @@ class Invocation:
                 batch = owner // self._batch_size
                 made[batch] = len(self._logs.members(batch))
         for size in made.values():
-            on_batch(size)
+            self._on_batch(size)
 
     def _place(self, number: int) -> tuple[Path, Path]:
         if len(self._members) == 1:
@@ -185,6 +188,11 @@ class Invocation:
             report(self._events, member.attempt, failure_of(error))
         else:
             report(self._events, member.attempt, Done(generate_s, member.controls))
+
+    def _begin(self, attempt: Attempt) -> None:
+        """What came before is saved by then, and is told before the next is."""
+        self._collect()
+        self._accept(attempt)
 
     def _look_for_cancellations(self) -> None:
         for item, member in enumerate(self._members):

@@ -23,7 +23,7 @@ KEPT_LINES = 2000
 
 
 class ItemLogs:
-    """Items and batches count from 0. A batch begins when its first item is prepared; `accept` hears of each item."""
+    """Items and batches count from 0. A batch begins when its first item is prepared; `accept` hears of each."""
 
     def __init__(
         self,
@@ -102,6 +102,8 @@ class ItemLogs:
         if self.reached == len(self._attempts):
             return
         item, before = self.reached, self.batch
+        if item not in self._closed:
+            self._accept(self._attempts[item])
         self.reached += 1
         if self.batch != before:
             for log in self._open.values():
@@ -112,7 +114,6 @@ class ItemLogs:
             self._progress = Progress(self._tell_phase, self._tell_step)
         self._open_item(item)
         if item not in self._closed:
-            self._accept(self._attempts[item])
             self._events.write("phase", attempt=self._attempts[item].name, phase="preprocessing")
 
     def _open_item(self, item: int) -> None:
