@@ -46,7 +46,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweeps") / "night"
     cosmosq(folder.parent, "init", folder)
     told = "\n".join(f"{name} = {json.dumps(value)}" for name, value in QUICK.items())
-    settings = SETTINGS.format(retries=0, idle_close=0, stall_s=600, host="", simulator=told)
+    settings = SETTINGS.format(settings="", retries=0, idle_close=0, stall_s=600, host="", simulator=told)
     (folder / "cosmosq.toml").write_text(settings)
     cosmosq(folder, "clip", "add", "shot", make_video(folder / "color.mp4"))
     for name in ("harbour", "garden"):
@@ -139,3 +139,18 @@ def test_a_method_that_is_not_installed_is_refused(night: Path) -> None:
     done = subprocess.run(command, cwd=night, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("cosmosq: --method: corners_first is no method: there are grid, ")
+
+
+def test_a_method_of_ones_own_that_fails_is_told_by_name(night: Path, tmp_path: Path) -> None:
+    (tmp_path / "stumbling.py").write_text("def draw(parameters, count, generator):\n    yield {}['nothing']\n")
+    installed = tmp_path / "stumbling-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: stumbling\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[cosmosq.strategies]\nstumbling = stumbling:draw\n")
+    command = [sys.executable, "-m", "cosmosq", "enqueue", "harbour", "-p", "guidance=3,5", "-n", "2"]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [*command, "--method", "stumbling"], cwd=night, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == "cosmosq: the method stumbling failed (KeyError: 'nothing'): mend it\n"

@@ -1,6 +1,8 @@
 """A host in command mode, from the job to the video at home."""
 
 import json
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,8 @@ from cosmosq.engines.engine import session_key
 from cosmosq.engines.parameters import BY_NAME
 from cosmosq.session import remote
 from tests.acceptance.command_line import Shell
-from tests.integration.box_tools import frame_count
-from tests.night import Night, site_of
+from tests.integration.box_tools import frame_count, sha256
+from tests.night import Night, site_of, wait_for
 
 Make = Callable[..., Night]
 COMMAND = {"mode": "command", "batch_size": 2}
@@ -31,6 +33,52 @@ def test_jobs_are_made_by_nvidias_command_line_and_each_ends_as_what_it_was(make
     assert frame_count(night.video(jobs[0])) > 0
     ((key, simulated),) = night.sql("SELECT key, simulated FROM sessions")
     assert (json.loads(key)["mode"], simulated) == ("command", 1)
+
+
+def test_a_batch_of_eight_comes_home_as_eight_outcomes_and_nothing_good_is_made_twice(make: Make) -> None:
+    faults = [
+        {"match": "forbidden", "do": "block"},
+        {"match": "enormous", "do": "oom"},
+        {"match": "doomed", "do": "crash"},
+        {"match": "astray", "do": "shift"},
+    ]
+    night = make(host={"mode": "command", "batch_size": 4}, faults=faults, retries=0)
+    prompts = ("one", "two", "forbidden", "astray", "doomed", "six", "enormous", "eight")
+    jobs = {prompt: night.enqueue(prompt) for prompt in prompts}
+    night.work()
+    ends = {prompt: (night.job(job)["status"], night.job(job)["error"]) for prompt, job in jobs.items()}
+    good = [prompt for prompt, (status, _) in ends.items() if status == "succeeded"]
+    assert good == ["one", "two", "astray", "six", "eight"]
+    assert ends["forbidden"] == ("blocked", "blocked")
+    assert ends["doomed"] == ("failed", "crashed")
+    assert ends["enormous"] == ("failed", "out_of_memory")
+    assert sorted(generation["received"]["prompt"] for generation in night.generations) == sorted(good)
+    assert len({sha256(night.video(jobs[prompt])) for prompt in good}) == len(good)
+
+
+def test_jobs_that_may_share_a_process_wait_in_the_inbox_together(make: Make) -> None:
+    night = make(host=COMMAND, simulator={"load_s": 0.5})
+    for number in range(9):
+        night.enqueue(f"prompt {number}")
+    night.work()
+    assert night.statuses() == ["succeeded"] * 9
+    assert len(night.loads) <= 3, "one load serves what has arrived by then"
+
+
+def test_a_killed_session_blames_none_that_waited_for_its_turn_and_repeats_nothing_good(make: Make) -> None:
+    night = make(host={"mode": "command"}, simulator={"step_s": 0.1})
+    jobs = [night.enqueue(f"prompt {number}") for number in range(5)]
+    worker = night.worker("--until-empty")
+    wait_for(lambda: "succeeded" in night.statuses(), "the first video")
+    for pid in night.session_pids():
+        os.killpg(pid, signal.SIGKILL)
+    assert worker.wait(60) == 0
+    assert night.statuses() == ["succeeded"] * 5
+    made = [generation["received"]["prompt"] for generation in night.generations]
+    assert sorted(set(made)) == [f"prompt {number}" for number in range(5)]
+    assert len(made) <= 6, "at most the video that was saved when the session died is made again"
+    errors = [attempt["error"] for job in jobs for attempt in night.job(job)["attempts"] if attempt["error"]]
+    assert len(errors) <= 1, errors
 
 
 def test_run_does_the_full_cycle_in_command_mode(make: Make) -> None:
