@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Iterable, Iterator
@@ -40,12 +41,23 @@ def rate(path: Path) -> Fraction:
 
 def frames(path: Path) -> Iterator[Image]:
     """RGB frames of shape (H, W, 3)."""
-    with opened(path) as container:
-        try:
-            for frame in container.decode(video=0):
-                yield np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
-        except (av.error.FFmpegError, IndexError) as error:
-            raise BadInput(f"{path} cannot be decoded: {error}") from error
+    with opened(path) as container, decoding(path):
+        for frame in container.decode(video=0):
+            yield np.asarray(frame.to_ndarray(format="rgb24"), dtype=np.uint8)
+
+
+def length(path: Path) -> int:
+    """Number of frames, by decoding: what a header says may be wrong, and then the last frame would not be found."""
+    with opened(path) as container, decoding(path):
+        return sum(1 for _ in container.decode(video=0))
+
+
+@contextlib.contextmanager
+def decoding(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (av.error.FFmpegError, IndexError) as error:
+        raise BadInput(f"{path} cannot be decoded: {error}") from error
 
 
 def opened(path: Path) -> av.container.InputContainer:
