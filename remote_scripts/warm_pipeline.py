@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import gc
 import importlib
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,12 +117,6 @@ class WarmPipeline:
             video_save_quality=VIDEO_QUALITY,
             video_save_path=str(path),
         )
-
-    def free_memory(self) -> None:
-        """After a failure, so that the next attempt does not pay for the last one."""
-        gc.collect()
-        if torch := sys.modules.get("torch"):
-            torch.cuda.empty_cache()
 
     def _read_spec(self, order: Order, spec: Path) -> dict[str, Any]:
         cfg = SimpleNamespace(
