@@ -3,6 +3,8 @@
 SIMULATOR: dict[str, type | tuple[type, ...]] = {
     "load_s": (int, float),
     "step_s": (int, float),
+    "upsampler_load_s": (int, float),
+    "upsample_s": (int, float),
     "scale": (int, float),
     "clip_frames": int,
     "memory_gb": (int, float),

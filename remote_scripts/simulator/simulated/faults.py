@@ -4,6 +4,7 @@ Each is `{"match": part of the prompt, "do": …, "step": N, "times": M}`: `bloc
 `raise` act at step N (the first if absent), `truncate` and `disk_full` when the video is saved, `shift` when those of
 a batch are, `load_failure` when the pipeline is made. After M times (always, if absent) a fault is over; the count is
 kept beside the ledger, so that it outlives the crash that it causes.
+With `"during": "upsampling"` a fault is the upsampler's, else never.
 """
 
 from __future__ import annotations
@@ -28,10 +29,28 @@ TRUNCATED_TO = 0.6
 _counts_in_memory: dict[str, int] = {}
 _prompt = ""
 
+GENERATION, UPSAMPLING = "generation", "upsampling"
+
 
 def at_load(checkpoint: str) -> None:
     if take("load_failure", prompt=""):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), checkpoint)
+
+
+def at_upsampler_load() -> None:
+    if take("load_failure", prompt="", during=UPSAMPLING):
+        raise RuntimeError("Engine core initialization failed. See root cause above. Failed core proc(s): {}")
+
+
+def while_upsampling(prompt: str) -> None:
+    for action in ("oom", "crash", "kill", "hang", "raise"):
+        if take(action, prompt, during=UPSAMPLING):
+            act(action)
+
+
+def leaves_unanswered(prompt: str) -> bool:
+    """Whether the upsampler has nothing to say."""
+    return take("silence", prompt, during=UPSAMPLING)
 
 
 def blocks(prompt: str) -> bool:
@@ -86,11 +105,12 @@ def after_saving(path: str) -> None:
         os.truncate(path, int(Path(path).stat().st_size * TRUNCATED_TO))
 
 
-def take(action: str, prompt: str, step: int | None = None, steps: int = 1) -> bool:
+def take(action: str, prompt: str, step: int | None = None, steps: int = 1, during: str = GENERATION) -> bool:
     """Whether the fault is due now; counts it if so."""
     settings = Settings.read()
     for number, fault in enumerate(settings.faults):
-        if fault["do"] == action and fault.get("match", "") in prompt and is_at(fault, step, steps):
+        is_meant = fault["do"] == action and fault.get("during", GENERATION) == during
+        if is_meant and fault.get("match", "") in prompt and is_at(fault, step, steps):
             name = f"{number}-{action}"
             counts = read_counts(settings)
             if counts.get(name, 0) < fault.get("times", float("inf")):

@@ -13,10 +13,15 @@ VARIABLE = "COSMOS_SIMULATOR"
 
 @dataclass(frozen=True)
 class Settings:
-    """`scale` shrinks the engine's sizes, `clip_frames` its clips; `faults` are read by `faults`."""
+    """`scale` shrinks the engine's sizes, `clip_frames` its clips; `faults` are read by `faults`.
+
+    `upsampler_load_s` and `upsample_s` are the upsampler's: seconds to load it, seconds for each prompt.
+    """
 
     load_s: float = 0.0
     step_s: float = 0.0
+    upsampler_load_s: float = 0.0
+    upsample_s: float = 0.0
     scale: float = 1.0
     clip_frames: int = 121
     memory_gb: float | None = None

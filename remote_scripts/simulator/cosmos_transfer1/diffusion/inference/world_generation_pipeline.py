@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from simulated import bars, faults, ledger, log, memory
+from simulated import bars, faults, gpu, ledger, log, memory
 from simulated.generation import Generation, shape_of
 from simulated.request import Request, guides_of, regions_of
 from simulated.settings import Settings
@@ -138,6 +138,7 @@ class DiffusionControl2WorldGenerationPipeline:
     def _load_network(self) -> None:
         began_at = ledger.now()
         faults.at_load(f"{self.checkpoint_dir}/{self.checkpoint_name}")
+        gpu.for_pipeline()
         for config in self.control_inputs.values():
             log.info(f"Loading ctrl model from ckpt_path: {config.get('ckpt_path')}")
         time.sleep(Settings.read().load_s)
