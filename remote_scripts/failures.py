@@ -7,9 +7,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from token_budget import PromptTooLong
+
 MESSAGE_LIMIT = 2000
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 INVALID_SPEC_MESSAGES = ("Invalid hint_key", "Must have 'input_video'", "Control weight for", "Must be one of")
+
+
+NO_MEMORY_MESSAGES = ("CUDA out of memory", "Free memory on device")
+# After these a process answers nothing any more: CUDA's own, and vLLM's about the process that it has the model in.
+FATAL_MESSAGES = ("CUDA error", "EngineDeadError", "EngineCore encountered", "Engine core initialization failed")
 
 
 class Cancelled(BaseException):
@@ -18,6 +25,10 @@ class Cancelled(BaseException):
 
 class InvalidSpec(Exception):
     """The order cannot be carried out as it is written; change the spec."""
+
+
+class NoAnswer(Exception):
+    """The upsampler had nothing to say."""
 
 
 class BadInput(Exception):
@@ -70,14 +81,18 @@ def failure_of(exception: BaseException) -> Failure:
         error = error_of(cause)
         if error != "engine_error":
             return Failure(error, one_line(cause), fatal=error == "out_of_memory")
-    return Failure("engine_error", one_line(exception), fatal=any(map(is_cuda_error, causes(exception))))
+    return Failure("engine_error", one_line(exception), fatal=any(map(is_the_end, causes(exception))))
 
 
 def error_of(exception: BaseException) -> str:
     name, message = type(exception).__name__, str(exception)
     if isinstance(exception, Cancelled):
         return "cancelled"
-    if name == "OutOfMemoryError" or "CUDA out of memory" in message or isinstance(exception, MemoryError):
+    if (
+        name == "OutOfMemoryError"
+        or any(text in message for text in NO_MEMORY_MESSAGES)
+        or isinstance(exception, MemoryError)
+    ):
         return "out_of_memory"
     if isinstance(exception, OSError) and exception.errno in FULL:
         return "disk_full"
@@ -85,13 +100,17 @@ def error_of(exception: BaseException) -> str:
         return "missing_checkpoint"
     if isinstance(exception, BadInput):
         return "bad_input"
+    if isinstance(exception, PromptTooLong) or "longer than the maximum model length" in message:
+        return "prompt_too_long"
+    if isinstance(exception, NoAnswer):
+        return "bad_output"
     if isinstance(exception, InvalidSpec) or any(text in message for text in INVALID_SPEC_MESSAGES):
         return "invalid_spec"
     return "engine_error"
 
 
-def is_cuda_error(exception: BaseException) -> bool:
-    return "CUDA error" in str(exception)
+def is_the_end(exception: BaseException) -> bool:
+    return any(text in f"{type(exception).__name__}: {exception}" for text in FATAL_MESSAGES)
 
 
 def causes(exception: BaseException | None) -> Iterator[BaseException]:

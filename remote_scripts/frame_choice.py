@@ -53,9 +53,7 @@ class Choice:
         if frames < 1:
             return ()
         if self.how == "first":
-            found = range(min(self.count, frames))
-        elif self.how == "first-last":
-            found = (0, frames - 1)[: self.count]
-        else:
-            found = [frames * (2 * part + 1) // (2 * self.count) for part in range(self.count)]
-        return tuple(sorted(set(found)))
+            return tuple(range(min(self.count, frames)))
+        if self.how == "first-last":
+            return tuple(sorted({0, frames - 1}))[: self.count]
+        return tuple(sorted({frames * (2 * part + 1) // (2 * self.count) for part in range(self.count)}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attempt import Attempt
 from events import Events
@@ -20,11 +20,19 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Upsampled:
+    """`told` are the facts about a longer prompt that the ledger keeps beside it."""
+
+    generate_s: float
+    told: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Blocked:
     reason: str
 
 
-Outcome = Done | Blocked | Failure
+Outcome = Done | Upsampled | Blocked | Failure
 
 
 def report(events: Events, attempt: Attempt, outcome: Outcome) -> None:
@@ -35,6 +43,9 @@ def report(events: Events, attempt: Attempt, outcome: Outcome) -> None:
         events.write(
             "done", attempt=attempt.name, artifacts=artifacts, generate_s=outcome.generate_s, controls=controls
         )
+    elif isinstance(outcome, Upsampled):
+        told = {"generate_s": outcome.generate_s, "upsampling": outcome.told}
+        events.write("done", attempt=attempt.name, artifacts=artifacts, **told)
     elif isinstance(outcome, Blocked):
         events.write("blocked", attempt=attempt.name, reason=outcome.reason, artifacts=artifacts)
     else:
