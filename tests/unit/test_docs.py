@@ -62,7 +62,7 @@ def test_a_stale_drawing_of_the_moves_is_refused(copied: Path) -> None:
 
 
 def test_an_event_of_the_session_that_nobody_described_is_refused(copied: Path) -> None:
-    script = copied / "remote_scripts" / "session.py"
+    script = copied / "remote_scripts" / "serving.py"
     script.write_text(script.read_text(encoding="utf-8").replace('"loading"', '"musing"'), encoding="utf-8")
     checked = check_reference(copied)
     assert checked.returncode == 1
