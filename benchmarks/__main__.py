@@ -2,10 +2,10 @@
 
 import sys
 
-from benchmarks import box, sessions, start_up, sweeps
+from benchmarks import box, sessions, start_up, sweeps, upsampling
 from benchmarks.ratio import report
 
-MEASURES = (start_up.measure, sweeps.measure, box.measure, sessions.measure)
+MEASURES = (start_up.measure, sweeps.measure, box.measure, sessions.measure, upsampling.measure)
 
 if __name__ == "__main__":
     sys.exit(1 if report([ratio for measure in MEASURES for ratio in measure()]) else 0)

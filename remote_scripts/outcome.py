@@ -44,8 +44,9 @@ def report(events: Events, attempt: Attempt, outcome: Outcome) -> None:
             "done", attempt=attempt.name, artifacts=artifacts, generate_s=outcome.generate_s, controls=controls
         )
     elif isinstance(outcome, Upsampled):
-        told = {"generate_s": outcome.generate_s, "upsampling": outcome.told}
-        events.write("done", attempt=attempt.name, artifacts=artifacts, **told)
+        events.write(
+            "done", attempt=attempt.name, artifacts=artifacts, generate_s=outcome.generate_s, upsampling=outcome.told
+        )
     elif isinstance(outcome, Blocked):
         events.write("blocked", attempt=attempt.name, reason=outcome.reason, artifacts=artifacts)
     else:
