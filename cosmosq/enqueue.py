@@ -2,15 +2,15 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from cosmosq import jobs, prompts
+from cosmosq import jobs, prompts, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.db import Ledger, add_rows, insert_rows
 from cosmosq.engines.assignment import (
@@ -25,14 +25,26 @@ from cosmosq.engines.assignment import (
     relevant,
     to_columns,
 )
-from cosmosq.engines.engine import key_digest, session_key
+from cosmosq.engines.engine import key_digest, session_key, upsampling_key
 from cosmosq.engines.parameter import Values
+from cosmosq.engines.upsampling import Request
 from cosmosq.errors import InvalidInput, NotFound
-from cosmosq.models import Clip, ClipVideo, Dependency, Job, JobInput, JobLabel, ParameterSet, Video
-from cosmosq.status import ENDED, Kind, Status
+from cosmosq.models import (
+    Clip,
+    ClipVideo,
+    Dependency,
+    Job,
+    JobInput,
+    JobLabel,
+    ParameterSet,
+    UpsampleOrder,
+    Video,
+)
+from cosmosq.status import ENDED, UNSUCCESSFUL, Kind, Status
 
 _CHUNK = 10_000
 """Values in one IN (…), well below SQLite's limit of 32,766."""
+_NO_VALUES = complete(Kind.UPSAMPLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +58,8 @@ class Wish:
     """(sha256, path) by role."""
     source_job_id: int | None = None
     """The job whose result is upscaled."""
+    upsample: Request | None = None
+    """What an upsampling is asked; for any other job, that its prompt is made longer first."""
 
     @cached_property
     def set_digest(self) -> str:
@@ -59,13 +73,28 @@ class Wish:
 
     def model(self, engine: str) -> str:
         """Digest of what must be loaded for it."""
-        return key_digest(session_key(engine, self.values))
+        return key_digest(upsampling_key(engine) if self.kind == Kind.UPSAMPLE else session_key(engine, self.values))
 
     def digest(self, engine: str) -> str:
         """Hex sha256 shared by jobs that would make the same video."""
         contents = {role: sha256 for role, (sha256, _) in self.inputs.items()}
-        told = [self.prompt_id, self.kind, engine, contents, self._relevant_digest, self.source_job_id]
+        told: list[Any] = [self.prompt_id, self.kind, engine, contents, self._relevant_digest, self.source_job_id]
+        if self.upsample is not None:
+            told.append(self.upsample.as_json())
         return hashlib.sha256(in_one_spelling(told).encode()).hexdigest()
+
+    @property
+    def upsampling(self) -> "Wish | None":
+        """The job that makes its prompt longer, if it waits for one."""
+        if self.upsample is None or self.kind == Kind.UPSAMPLE:
+            return None
+        return upsampling_of(self.prompt_id, self.inputs, self.upsample)
+
+
+def upsampling_of(prompt_id: str, inputs: Mapping[str, tuple[str, str]], asked: Request) -> Wish:
+    """The wish for a longer prompt; the same for the same prompt, video and request."""
+    shown = {"input": inputs["input"]}
+    return Wish(prompt_id=prompt_id, kind=Kind.UPSAMPLE, values=_NO_VALUES, inputs=shown, upsample=asked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +108,8 @@ class Enqueued:
     host: str
     new: bool
     """False: the same job was there already and nothing was queued."""
+    upsample_job_id: int | None = None
+    """The job that makes its prompt longer first, if it is new and waits for one."""
 
     def as_json(self) -> dict[str, Any]:
         """Fields by name."""
@@ -126,7 +157,8 @@ def record(
             fresh[f"{digest}{number}" if again else digest] = wish
     status = Status.HELD if held else Status.QUEUED
     shared = {"host": host.name, "engine": host.engine, "priority": priority, "status": status}
-    ids = _insert(session, fresh, shared, labels or {}, now)
+    sources = _upsamplings(session, host, fresh, now=now, priority=priority, labels=labels, held=held)
+    ids = _insert(session, fresh, shared, labels or {}, sources, now)
     made = dict(zip(fresh, ids, strict=True))
     answers = []
     told: set[str] = set()
@@ -134,17 +166,57 @@ def record(
         job_id, known_status = found.get(digest, (0, ""))
         new = not job_id and (again or digest not in told)
         told.add(digest)
+        name = f"{digest}{number}" if again else digest
         answers.append(
             Enqueued(
-                id=job_id or made[f"{digest}{number}" if again else digest],
+                id=job_id or made[name],
                 status=known_status or status,
                 prompt_id=wish.prompt_id,
                 kind=wish.kind,
                 host=host.name,
                 new=new,
+                upsample_job_id=sources.get(name),
             )
         )
     return answers
+
+
+def _upsamplings(
+    session: Session, host: HostConfig, wishes: Mapping[str, Wish], *, priority: int, **rest: Any
+) -> dict[str, int]:
+    """Ids of the jobs that make the prompts longer, by the name of the wish that waits; those missing are queued."""
+    waiting = {name: source for name, wish in wishes.items() if (source := wish.upsampling)}
+    if not waiting:
+        return {}
+    wanted = {wish.digest(host.engine): wish for wish in waiting.values()}
+    found = _usable(session, wanted)
+    missing = {digest: wish for digest, wish in wanted.items() if digest not in found}
+    made = record(session, host, list(missing.values()), priority=priority, digests=list(missing), **rest)
+    # Whoever waits for a job must not be kept waiting by those that are less urgent.
+    urgent = update(Job).where(Job.id.in_(found.values()), Job.status.not_in(ENDED), Job.priority < priority)
+    session.execute(urgent.values(priority=priority), execution_options={"synchronize_session": False})
+    found.update(zip(missing, (answer.id for answer in made), strict=True))
+    return {name: found[wish.digest(host.engine)] for name, wish in waiting.items()}
+
+
+def _usable(session: Session, wishes: Mapping[str, Wish]) -> dict[str, int]:
+    """The upsamplings that have succeeded or may yet, by digest; the newest that has if there is one.
+
+    Raises:
+        InvalidInput: all there were of one ended without success.
+    """
+    found: dict[str, tuple[bool, bool, int, str]] = {}
+    for chunk in _chunks(list(wishes)):
+        rows = select(Job.digest, Job.id, Job.status).where(Job.digest.in_(chunk))
+        for digest, job_id, status in session.execute(rows):
+            rank = (status == Status.SUCCEEDED, status not in UNSUCCESSFUL, job_id, status)
+            found[digest] = max(rank, found.get(digest, rank))
+    for *_, job_id, status in found.values():
+        if status in UNSUCCESSFUL:
+            raise InvalidInput(
+                f"job {job_id}, which was to upsample the prompt, is {status}: `cosmosq retry {job_id}` first"
+            )
+    return {digest: job_id for digest, (*_, job_id, _) in found.items()}
 
 
 def known(session: Session, digests: Sequence[str]) -> dict[str, tuple[int, str]]:
@@ -157,7 +229,12 @@ def known(session: Session, digests: Sequence[str]) -> dict[str, tuple[int, str]
 
 
 def _insert(
-    session: Session, wishes: Mapping[str, Wish], shared: Mapping[str, Any], labels: Mapping[str, str], now: datetime
+    session: Session,
+    wishes: Mapping[str, Wish],
+    shared: Mapping[str, Any],
+    labels: Mapping[str, str],
+    sources: Mapping[str, int],
+    now: datetime,
 ) -> list[int]:
     if not wishes:
         return []
@@ -187,7 +264,20 @@ def _insert(
     insert_rows(
         session,
         Dependency,
-        ({"job_id": i, "depends_on_id": wish.source_job_id} for i, wish in numbered if wish.source_job_id),
+        (
+            {"job_id": job_id, "depends_on_id": source}
+            for job_id, (name, wish) in zip(ids, wishes.items(), strict=True)
+            if (source := sources.get(name, wish.source_job_id))
+        ),
+    )
+    insert_rows(
+        session,
+        UpsampleOrder,
+        (
+            {"job_id": job_id, "result_id": None, **wish.upsample.as_json()}
+            for job_id, wish in numbered
+            if wish.kind == Kind.UPSAMPLE and wish.upsample is not None
+        ),
     )
     insert_rows(
         session,
@@ -213,18 +303,32 @@ def _chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
     return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
-def wishes_for(ledger: Ledger, references: Sequence[str] | None, overrides: Mapping[str, object]) -> list[Wish]:
+def wishes_for(
+    ledger: Ledger,
+    references: Sequence[str] | None,
+    overrides: Mapping[str, object],
+    upsample: Request | None = None,
+) -> list[Wish]:
     """One wish a prompt: its own parameters, then `overrides` over them; None means every prompt.
+
+    Args:
+        upsample: make each prompt longer first; then None means every prompt that was not.
 
     Raises:
         NotFound: no such prompt.
-        InvalidInput: a parameter or a combination that is not allowed.
+        InvalidInput: a parameter or a combination that is not allowed, or a prompt that cannot be upsampled.
     """
     given = check_all(overrides)
     with ledger.read() as session:
         records = prompts.resolve_all(session, references)
+        if upsample is not None and references is None:
+            records = [record for record in records if not record.upsampled]
         clip_inputs = {clip: inputs_of(session, clip) for clip in {record.clip for record in records}}
-    return [_wish(record, given, clip_inputs[record.clip]) for record in records]
+        if upsample is not None:
+            for record in records:
+                upsampling.check(session, record, clip_inputs[record.clip], upsample)
+    wishes = [_wish(record, given, clip_inputs[record.clip]) for record in records]
+    return [replace(wish, upsample=upsample) for wish in wishes] if upsample is not None else wishes
 
 
 def inputs_of(session: Session, clip: str) -> dict[str, tuple[str, str]]:
@@ -274,6 +378,8 @@ def _upscale(session: Session, job_id: int, given: Values) -> Wish:
         raise NotFound(f"{job_id} is no job: `cosmosq status` shows them")
     if job.kind == Kind.UPSCALE:
         raise InvalidInput(f"job {job_id} is an upscale already: give the job it upscales")
+    if job.kind == Kind.UPSAMPLE:
+        raise InvalidInput(f"job {job_id} makes a prompt and no video: give the job of a video")
     if job.status in ENDED and job.status != Status.SUCCEEDED:
         raise InvalidInput(f"job {job_id} is {job.status} and has no result: `cosmosq retry {job_id}` first")
     row = session.get_one(ParameterSet, job.parameter_set_id)

@@ -9,7 +9,18 @@ from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger, add_rows, insert_rows
 from cosmosq.errors import MoveRefused
-from cosmosq.models import Artifact, Attempt, Dependency, Event, Job, JobInput, JobLabel, Measurement, TrialJob
+from cosmosq.models import (
+    Artifact,
+    Attempt,
+    Dependency,
+    Event,
+    Job,
+    JobInput,
+    JobLabel,
+    Measurement,
+    TrialJob,
+    UpsampleOrder,
+)
 from cosmosq.moves import cancel_dependents, move, record, refusal, touch
 from cosmosq.status import BEFORE_GENERATING, UNSUCCESSFUL, Status
 
@@ -177,6 +188,7 @@ def _delete(session: Session, ids: list[int]) -> None:
         delete(JobInput).where(JobInput.job_id.in_(ids)),
         delete(JobLabel).where(JobLabel.job_id.in_(ids)),
         delete(TrialJob).where(TrialJob.job_id.in_(ids)),
+        delete(UpsampleOrder).where(UpsampleOrder.job_id.in_(ids)),
         delete(Job).where(Job.id.in_(ids)),
     ):
         session.execute(statement.execution_options(synchronize_session=False))

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0003"
+REVISION = "0004"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -192,6 +192,36 @@ class Dependency(Base):
     __tablename__ = "dependencies"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     depends_on_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, index=True)
+
+
+class UpsampleOrder(Base):
+    """What a job of kind `upsample` was asked beside its prompt, and the longer prompt that came of it."""
+
+    __tablename__ = "upsample_orders"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    frames: Mapped[str] = mapped_column(String(30))
+    max_size: Mapped[str] = mapped_column(String(20))
+    variant: Mapped[int]
+    result_id: Mapped[str | None] = mapped_column(ForeignKey("prompts.id"), index=True)
+
+
+class Upsampling(Base):
+    """How a longer prompt was made from its original."""
+
+    __tablename__ = "upsamplings"
+    prompt_id: Mapped[str] = mapped_column(ForeignKey("prompts.id"), primary_key=True)
+    job_id: Mapped[int]
+    """The job that made it; it may be forgotten by now."""
+    model: Mapped[str] = mapped_column(String(100))
+    frames: Mapped[str] = mapped_column(String(60))
+    """Indices of the frames that were shown, as in `0,60`."""
+    width: Mapped[int]
+    height: Mapped[int]
+    tokens: Mapped[int]
+    """What the model was given, by its own count or as much as it could be."""
+    upsample_s: Mapped[float]
+    simulated: Mapped[bool]
+    created_at: Mapped[datetime]
 
 
 class Sweep(Base):

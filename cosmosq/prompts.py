@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import Row, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from cosmosq import clips
@@ -17,7 +17,7 @@ from cosmosq.engines.assignment import check_all
 from cosmosq.engines.parameter import Value, nearest
 from cosmosq.engines.spec import SpecContents, parse
 from cosmosq.errors import InvalidInput, NotFound
-from cosmosq.models import Clip, Job, Prompt
+from cosmosq.models import Clip, Job, Prompt, UpsampleOrder, Upsampling
 from cosmosq.paths import Workspace
 from cosmosq.videos import probe
 
@@ -83,7 +83,7 @@ def record(session: Session, drafts: Sequence[Draft], now: datetime) -> list[Pro
 def _check(draft: Draft) -> Draft:
     for what, text in (("the text", draft.text), ("the negative text", draft.negative_text), ("the name", draft.name)):
         if text is not None:
-            _check_text(what, text)
+            check_text(what, text)
     if draft.name is not None and not _is_name(draft.name):
         raise InvalidInput(f"{draft.name[:60]} is no name for a prompt: one line, at most 200 characters, not ps_…")
     return Draft(**{**asdict(draft), "parameters": check_all(draft.parameters or {})})
@@ -94,7 +94,12 @@ def _is_name(name: str) -> bool:
     return len(name) <= 200 and "\n" not in name and not name.startswith("ps_")
 
 
-def _check_text(what: str, text: str) -> None:
+def check_text(what: str, text: str) -> None:
+    """Refuse what can be no text of a prompt.
+
+    Raises:
+        InvalidInput: it is empty, or cannot be stored.
+    """
     if not text.strip():
         raise InvalidInput(
             f"{what} of a prompt is empty: the guardrail would block it; write what the video should show"
@@ -187,7 +192,7 @@ def _read_spec(path: Path, root: Path | None) -> _Import:
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{path} cannot be read: {error}") from error
     contents = parse(text, source=str(path))
-    _check_text("the text", contents.text)
+    check_text("the text", contents.text)
     inputs = {role: _find(written, path, root) for role, written in contents.inputs.items()}
     if not inputs:
         raise InvalidInput(f"{path} names no video: give it an input_video_path")
@@ -291,4 +296,12 @@ def remove(ledger: Ledger, references: Sequence[str]) -> None:
             job = session.scalar(select(Job.id).where(Job.prompt_id == record.id).limit(1))
             if job is not None:
                 raise InvalidInput(f"{reference} is used by job {job}: remove its jobs first")
+            made_by = session.scalar(select(UpsampleOrder.job_id).where(UpsampleOrder.result_id == record.id).limit(1))
+            if made_by is not None:
+                raise InvalidInput(f"{reference} is what job {made_by} made: remove that job first")
+            longer = session.scalar(select(Prompt.id).where(Prompt.original_id == record.id).limit(1))
+            if longer is not None:
+                raise InvalidInput(f"{reference} is the original of {longer}: remove that one first")
+            session.execute(delete(Upsampling).where(Upsampling.prompt_id == record.id))
             session.delete(session.get_one(Prompt, record.id))
+            session.flush()

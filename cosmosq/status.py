@@ -41,6 +41,7 @@ class Kind(StrEnum):
 
     TRANSFER = "transfer"
     UPSCALE = "upscale"
+    UPSAMPLE = "upsample"
 
 
 MOVES: dict[Status, frozenset[Status]] = {

@@ -11,6 +11,9 @@ from cosmosq.engines.assignment import hints_of
 from cosmosq.engines.parameter import Values
 from cosmosq.errors import NotFound
 
+UPSAMPLE = "upsample"
+"""The pipeline of a session that makes prompts longer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
@@ -60,6 +63,11 @@ def session_key(engine: str, values: Values) -> dict[str, Any]:
     }
 
 
+def upsampling_key(engine: str) -> dict[str, Any]:
+    """The key of the session that makes prompts longer; it has a model of its own."""
+    return {"engine": engine, "pipeline": UPSAMPLE, "hints": [], "av": False, "checkpoints": {}}
+
+
 def encode_key(key: Mapping[str, Any]) -> str:
     """The key as the ledger stores it."""
     return json.dumps(key, sort_keys=True)
@@ -88,3 +96,7 @@ def mode_in_key(key: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
 def key_of_jobs(encoded: str) -> str:
     """A session's key as the ledger has it, as the jobs that it serves have theirs."""
     return encode_key(mode_in_key(json.loads(encoded))[0])
+
+
+UPSAMPLING_KEYS = tuple(key_digest(upsampling_key(name)) for name in ENGINES)
+"""Digests of the keys of all such sessions."""

@@ -140,4 +140,6 @@ KIND_DEFAULTS: dict[str, dict[str, int | float]] = {
     "transfer": {},
     # NVIDIA's documented values for its upscaler.
     "upscale": {"num_steps": 10, "upscale.weight": 0.5},
+    # The upsampler takes none of them.
+    "upsample": {},
 }
