@@ -8,14 +8,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from cosmosq import policy
+from cosmosq import policy, upsampling
 from cosmosq.db import Ledger
+from cosmosq.engines.engine import UPSAMPLING_KEYS
 from cosmosq.errors import StaleClaim
 from cosmosq.models import Artifact, Attempt, Dependency, Event, Job
 from cosmosq.moves import cancel_dependents, move, record
 from cosmosq.policy import Waiting
 from cosmosq.retries import Repeat, pause_s
 from cosmosq.status import UNSUCCESSFUL, Phase, Status
+from cosmosq.upsampling import Answer
+
+_Head = Row[int, int, str, datetime | None, datetime]
+"""Id, priority, key, earliest start and time of enqueueing of the job at the head of the line."""
 
 
 def attempt_name(job_id: int, number: int) -> str:
@@ -53,6 +58,8 @@ class Outcome:
     message: str | None = None
     repeat: Repeat = Repeat.NEVER
     """Whether another attempt may cure it, and how it is made."""
+    answer: Answer | None = None
+    """The longer prompt, of an upsampling that succeeded."""
     generate_s: float | None = None
     artifacts: tuple[dict[str, Any], ...] = ()
     """Rows for `artifacts`, without the attempt."""
@@ -89,7 +96,7 @@ def next_in_line(
 ) -> Waiting | None:
     """The job to start next; see `policy.choose` for the last two arguments."""
     with ledger.read() as session:
-        head = session.execute(_in_line(host, only, now)).first()
+        head = _head(session, host, only, now)
         if head is None:
             return None
         found = Waiting(id=head.id, priority=head.priority, key=head.session_key)
@@ -104,7 +111,16 @@ def next_in_line(
     return policy.choose([seen, others], open_key, max_overtake)
 
 
-def _overtaken(session: Session, host: str, head: Row[int, int, str, datetime | None, datetime]) -> int:
+def _head(session: Session, host: str, only: Sequence[int] | None, now: datetime) -> _Head | None:
+    """Highest priority first; within it upsamplings, so that their model is loaded once for all; then the oldest."""
+    oldest = session.execute(_in_line(host, only, now)).first()
+    if oldest is None or oldest.session_key in UPSAMPLING_KEYS:
+        return oldest
+    upsampling = (Job.priority == oldest.priority, Job.session_key.in_(UPSAMPLING_KEYS))
+    return session.execute(_in_line(host, only, now).where(*upsampling)).first() or oldest
+
+
+def _overtaken(session: Session, host: str, head: _Head) -> int:
     """How many younger jobs began since this one could."""
     queued = select(func.max(Event.at)).where(Event.job_id == head.id, Event.event == Status.QUEUED)
     since = max(filter(None, (session.scalar(queued), head.due_at, head.created_at)))
@@ -130,7 +146,7 @@ def claim(
 ) -> Claim | None:
     """Take the next job of the host; None when there is none."""
     with ledger.write() as session:
-        head = session.execute(_in_line(host, only, now)).first()
+        head = _head(session, host, only, now)
         if head is None:
             return None
         job = session.get_one(Job, head.id)
@@ -293,6 +309,9 @@ def finish(
             for row in outcome.artifacts
         )
         session.flush()
+        if outcome.answer is not None:
+            # In the transaction that lets the dependent jobs start: they are made with it.
+            upsampling.keep(session, claim.job_id, outcome.answer, simulated=attempt.simulated, now=now)
         job = session.get_one(Job, claim.job_id)
         failed = outcome.status == Status.FAILED
         failures = job.failures + (failed and outcome.repeat != Repeat.UNCOUNTED)

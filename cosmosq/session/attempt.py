@@ -9,7 +9,7 @@ from typing import Any
 from cosmosq import claims
 from cosmosq.claims import Claim, Outcome
 from cosmosq.errors import CosmosqError, HostFailed, StaleClaim, StorageFailed, Unreachable
-from cosmosq.session import events, outcome, remote, results
+from cosmosq.session import answers, events, outcome, remote, results
 from cosmosq.session.events import Ending
 from cosmosq.session.flight import Abandoned, Accepted, Flight, Recall, Returned
 from cosmosq.session.folder import video_path
@@ -37,7 +37,7 @@ def serve(site: Site, slot: Slot, flight: Flight) -> Status:
     try:
         ending = _generate(site, slot, flight, order)
         flight.has_landed = True
-        ended = _bring_home(site, claim, ending, folder)
+        ended = _bring_home(site, claim, order, ending, folder)
     except (Abandoned, StaleClaim, StorageFailed, Unreachable):
         raise
     except Returned as reason:
@@ -143,8 +143,8 @@ def _take_back(site: Site, session: RemoteSession, claim: Claim) -> bool:
     return not site.host.exists(order) and not site.host.exists(session.folder.accepted(claim.name))
 
 
-def _bring_home(site: Site, claim: Claim, ending: Ending, folder: Path) -> Outcome:
-    """Everything arrives in the attempt's own folder; only a whole video and its papers leave it."""
+def _bring_home(site: Site, claim: Claim, order: Order, ending: Ending, folder: Path) -> Outcome:
+    """Everything arrives in the attempt's own folder; only a whole video or prompt and its papers leave it."""
     claims.enter(site.ledger, claim, Phase.DOWNLOADING, site.now())
     session = _session_of(site, claim)
     if session is None or ending.event != "done":
@@ -154,10 +154,14 @@ def _bring_home(site: Site, claim: Claim, ending: Ending, folder: Path) -> Outco
         if site.abandoned.is_set():
             raise Abandoned
         rows = results.fetch_all(site.host, source, ending.data.get("artifacts"), _arrivals(claim, folder))
-        results.check_video(rows)
+        answer = None
+        if order.upsample:
+            answer = answers.read(rows, ending)
+        else:
+            results.check_video(rows)
         results.promote(rows, _arrivals(claim, folder), folder)
     generate_s = events.seconds(ending.data.get("generate_s"))
-    return Outcome(status=Status.SUCCEEDED, generate_s=generate_s, artifacts=_relative(site, rows))
+    return Outcome(status=Status.SUCCEEDED, generate_s=generate_s, artifacts=_relative(site, rows), answer=answer)
 
 
 def _arrivals(claim: Claim, folder: Path) -> Path:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
+from cosmosq.engines.engine import UPSAMPLE
 from cosmosq.errors import HostFailed
 from cosmosq.session.container import Container
 from cosmosq.session.folder import SessionFolder, scripts_path
@@ -12,6 +13,8 @@ from cosmosq.session.site import Site
 
 SCRIPTS = {"warm": "session.py", "command": "command_session.py"}
 """What a session runs, by the mode of its host. Both keep to the same folder."""
+UPSAMPLING_SCRIPT = "upsample_prompts.py"
+"""In either mode."""
 
 
 class Launcher(Protocol):
@@ -97,9 +100,10 @@ def launcher_of(site: Site, folder: SessionFolder, digest: str) -> Launcher:
     return Container(site, [str(part) for part in command]) if command else Process(site, digest)
 
 
-def session_argv(site: Site, scripts: PurePosixPath, folder: SessionFolder) -> Sequence[str]:
+def session_argv(site: Site, scripts: PurePosixPath, folder: SessionFolder, key: Mapping[str, Any]) -> Sequence[str]:
     """The command that is the session; the person's own `activate` line goes before it, and nothing else of theirs."""
-    argv = [site.host.python, str(scripts / SCRIPTS[site.config.mode]), str(folder.path)]
+    script = UPSAMPLING_SCRIPT if key["pipeline"] == UPSAMPLE else SCRIPTS[site.config.mode]
+    argv = [site.host.python, str(scripts / script), str(folder.path)]
     if site.config.activate:
         return ["bash", "-c", f'{site.config.activate} && exec "$@"', "cosmosq", *argv]
     return argv

@@ -9,16 +9,18 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cosmosq import upsampling
 from cosmosq.claims import Claim
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import from_columns
-from cosmosq.engines.engine import session_key
+from cosmosq.engines.engine import session_key, upsampling_key
 from cosmosq.engines.parameter import Values
 from cosmosq.engines.spec import render
+from cosmosq.engines.upsampling import Request
 from cosmosq.errors import InvalidInput
 from cosmosq.files import sha256_of
 from cosmosq.hosts import Host
-from cosmosq.models import Artifact, Attempt, Dependency, Job, JobInput, ParameterSet, Prompt
+from cosmosq.models import Artifact, Attempt, Dependency, Job, JobInput, ParameterSet, Prompt, UpsampleOrder
 from cosmosq.paths import Workspace
 from cosmosq.session.folder import video_path
 from cosmosq.status import Kind, Status
@@ -64,18 +66,24 @@ class Order:
     title: str
     """For the name of the results' folder."""
     created_at: datetime
+    upsample: Request | None = None
+    """What an upsampling is asked."""
 
     @property
     def key(self) -> Mapping[str, Any]:
         """What a session must have to serve it."""
-        return session_key(self.engine, self.values)
+        return upsampling_key(self.engine) if self.upsample else session_key(self.engine, self.values)
 
     def spec(self, host: Host) -> dict[str, Any]:
-        """The controlnet spec with paths on the host."""
+        """The controlnet spec, or what the upsampler is asked, with paths on the host."""
         return self.spec_under(host.root)
 
     def spec_under(self, root: PurePosixPath) -> dict[str, Any]:
-        """The controlnet spec with paths below a host's root."""
+        """The same with paths below a host's root."""
+        if self.upsample:
+            video = video_path(root, self.inputs[0].sha256)
+            told = {"frames": self.upsample.frames, "max_size": self.upsample.max_size}
+            return {"prompt": self.text, "video": str(video), **told}
         return render(self.text, self.values, {i.role: video_path(root, i.sha256) for i in self.inputs})
 
 
@@ -88,7 +96,8 @@ def load_order(ledger: Ledger, workspace: Workspace, claim: Claim) -> Order:
 def read_order(session: Session, workspace: Workspace, job_id: int) -> Order:
     """Read a job, claimed or not."""
     job = session.get_one(Job, job_id)
-    prompt = session.get_one(Prompt, job.prompt_id)
+    prompt = upsampling.prompt_of(session, job.id)
+    title = session.get_one(Prompt, job.prompt_id).name or prompt.text
     row = session.get_one(ParameterSet, job.parameter_set_id)
     inputs = _pinned(session, job.id)
     if job.kind == Kind.UPSCALE and not inputs:
@@ -100,9 +109,15 @@ def read_order(session: Session, workspace: Workspace, job_id: int) -> Order:
         values=from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns}),
         engine=job.engine,
         inputs=inputs,
-        title=prompt.name or prompt.text,
+        title=title,
         created_at=job.created_at,
+        upsample=_request(session, job.id) if job.kind == Kind.UPSAMPLE else None,
     )
+
+
+def _request(session: Session, job_id: int) -> Request:
+    asked = session.get_one(UpsampleOrder, job_id)
+    return Request(frames=asked.frames, max_size=asked.max_size, variant=asked.variant)
 
 
 def _pinned(session: Session, job_id: int) -> tuple[Input, ...]:

@@ -89,7 +89,7 @@ def _start_order(
         "session": session_id,
         "root": str(site.host.root),
         "container": list(site.config.container_command),
-        "argv": session_argv(site, own, folder),
+        "argv": session_argv(site, own, folder, key),
         "env": {
             "PYTHONPATH": str(engine.python_path(own, checkout)),
             "PYTHONUNBUFFERED": "1",
