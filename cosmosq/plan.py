@@ -10,18 +10,20 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cosmosq import enqueue, policy, prompts
+from cosmosq import enqueue, policy, prompts, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import in_one_spelling
+from cosmosq.engines.upsampling import Request
 from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Sweep
 from cosmosq.policy import Waiting
 from cosmosq.prompts import Draft, PromptRecord
+from cosmosq.status import Status
 from cosmosq.sweep.arrangement import arrange
 from cosmosq.sweep.axes import cells_of
-from cosmosq.sweep.definition import CLIP, PROMPT, Definition
+from cosmosq.sweep.definition import CLIP, PROMPT, UPSAMPLE, Definition
 from cosmosq.sweep.document import document_of, read
 from cosmosq.sweep.expansion import Base, Expansion, expand
 from cosmosq.sweep.expansion import Trial as DrawnTrial
@@ -68,6 +70,8 @@ class Plan:
     """Why the first of them was."""
     had_other_contents: bool
     """Whether a sweep of that name was recorded that varies something else, or otherwise."""
+    upsamplings: int = 0
+    """Prompts that are made longer first, and are not yet."""
 
     @property
     def new(self) -> list[PlannedJob]:
@@ -75,9 +79,9 @@ class Plan:
         return [job for job in self.jobs if job.digest not in self.known]
 
     def loads(self, max_overtake: int) -> int:
-        """How often the model is loaded for the jobs that are new, by a worker that has nothing else to do."""
+        """How often a model is loaded for the jobs that are new, by a worker that has nothing else to do."""
         line = [Waiting(id=place, priority=0, key=job.model) for place, job in enumerate(self.new)]
-        return policy.loads(policy.line_up(line, None, max_overtake), None)
+        return policy.loads(policy.line_up(line, None, max_overtake), None) + (self.upsamplings > 0)
 
 
 def plan(
@@ -124,6 +128,7 @@ def plan(
         stored = session.scalar(select(Sweep.definition).where(Sweep.name == name_of(definition)))
         known = {} if again else enqueue.known(session, [job.digest for job in ordered])
         drafts = desk.new_prompts(session)
+        upsamplings = _upsamplings(session, host, [job.wish for job in ordered if job.digest not in known])
     return Plan(
         definition=told,
         name=name_of(definition),
@@ -135,7 +140,14 @@ def plan(
         impossible=max(each.impossible for each in expansions),
         reason=next((each.reason for each in expansions if each.reason), None),
         had_other_contents=stored is not None and contents_of(read(Node(value=stored))) != contents_of(definition),
+        upsamplings=upsamplings,
     )
+
+
+def _upsamplings(session: Session, host: HostConfig, wishes: Sequence[Wish]) -> int:
+    wanted = {each.digest(host.engine) for wish in wishes if (each := wish.upsampling)}
+    found = enqueue.known(session, list(wanted))
+    return sum(found.get(digest, (0, ""))[1] != Status.SUCCEEDED for digest in wanted)
 
 
 def _prompts(session: Session, definition: Definition) -> list[PromptRecord]:
@@ -173,6 +185,7 @@ class _Desk:
         self._inputs: dict[str, dict[str, tuple[str, str]]] = {}
         self._bases: dict[tuple[str, str], Base] = {}
         self._drafts: dict[str, Draft] = {}
+        self._upsampled: set[tuple[Any, ...]] = set()
 
     def expand(self, definition: Definition, wanted: int | None) -> list[Expansion]:
         """The trials of each prompt; those with the same base have the same trials."""
@@ -220,8 +233,17 @@ class _Desk:
     def _job(self, record: PromptRecord | None, trial: DrawnTrial, assignment: str) -> PlannedJob:
         inputs = self._clip(self._record(record, trial.assignment), trial.assignment)
         wish = enqueue.wish_of(self._prompt_id(record, trial.assignment), trial.values, inputs)
+        if trial.assignment.get(UPSAMPLE):
+            wish = replace(wish, upsample=self._request(self._record(record, trial.assignment), inputs))
         engine = self._host.engine
         return PlannedJob(wish=wish, assignment=assignment, digest=wish.digest(engine), model=wish.model(engine))
+
+    def _request(self, record: PromptRecord, inputs: Mapping[str, tuple[str, str]]) -> Request:
+        asked = Request()
+        if (shown := (record.id, inputs.get("input"))) not in self._upsampled:
+            upsampling.check(self._session, record, inputs, asked)
+            self._upsampled.add(shown)
+        return asked
 
     def new_prompts(self, session: Session) -> tuple[Draft, ...]:
         """Those with another clip that have no record."""

@@ -15,8 +15,8 @@ from cosmosq.sweep.trials_csv import OUTCOMES
 LIST_JSON = (*FIELDS, "trials", "jobs", "by_status")
 SHOW_JSON = (*FIELDS, "jobs", "by_status", "text", "definition", "trials")
 PREVIEW_JSON = (
-    *("name", "method", "sweep_seed", "order", "trials", "jobs", "new", "known", "impossible", "loads", "forecast"),
-    *("parameters", "assignments"),
+    *("name", "method", "sweep_seed", "order", "trials", "jobs", "new", "known", "impossible"),
+    *("upsamplings", "loads", "forecast", "parameters", "assignments"),
 )
 
 
@@ -28,7 +28,8 @@ def sweeps() -> str:
 def introduction() -> str:
     beside = names(BESIDE)
     return (
-        f"What varies is a parameter, or one of {beside}: the hints that are used, the prompt, the prompt's clip.\n"
+        f"What varies is a parameter, or one of {beside}: the hints that are used, the prompt, the prompt's clip,\n"
+        "whether the prompt is upsampled first (`upsample: [false, true]`).\n"
         "A weight of 0 drops its hint. What cannot act in a trial (`canny_threshold` without edge, a weight of a hint\n"
         "that is not used) makes no second job of it.\n"
     )

@@ -51,6 +51,7 @@ def as_object(plan: "Plan", cost: "Forecast", loads: int) -> dict[str, Any]:
         "new": len(plan.new),
         "known": _by_status(plan),
         "impossible": plan.impossible,
+        "upsamplings": plan.upsamplings,
         "loads": loads,
         "forecast": cost.as_json(),
         "parameters": {parameter: str(d) for parameter, d in definition.parameters.items()},
@@ -75,6 +76,8 @@ def _show(
     line(f"{_count(len(plan.trials), 'trial')}, {_count(prompts, 'prompt')}: {_count(len(plan.jobs), 'job')}")
     if plan.had_other_contents:
         line(f"a sweep {plan.name} with other contents is there: these trials are added to it")
+    if plan.upsamplings:
+        line(f"{_count(plan.upsamplings, 'prompt')} upsampled first")
     if plan.known:
         line(f"{len(plan.known)} of them there already ({statuses(_by_status(plan))}), {len(plan.new)} new")
     if plan.impossible:

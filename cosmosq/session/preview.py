@@ -13,6 +13,7 @@ from cosmosq.models import Job
 from cosmosq.paths import Workspace
 from cosmosq.report.query import Filter
 from cosmosq.session.order import read_order
+from cosmosq.status import Kind
 
 _ROOT = PurePosixPath("/")
 """Any will do: paths count only in so far as they are there."""
@@ -34,7 +35,9 @@ def preview(ledger: Ledger, workspace: Workspace, host: HostConfig, which: Filte
     with ledger.read() as session:
         # As the worker claims them.
         ids: Sequence[int] = session.scalars(
-            select(Job.id).where(which.condition, Job.host == host.name).order_by(Job.priority.desc(), Job.id)
+            select(Job.id)
+            .where(which.condition, Job.host == host.name, Job.kind != Kind.UPSAMPLE)
+            .order_by(Job.priority.desc(), Job.id)
         ).all()
         specs = [read_order(session, workspace, job_id).spec_under(_ROOT) for job_id in ids]
     return [

@@ -8,9 +8,10 @@ from cosmosq.engines.assignment import check_all
 from cosmosq.engines.parameter import Values
 from cosmosq.sweep.distribution import Distribution
 
-CONTROLS, PROMPT, CLIP = "controls", "prompt", "clip"
-"""What can vary beside the engine's parameters: the hints that are used, the prompt, the prompt's clip."""
-BESIDE = (CONTROLS, PROMPT, CLIP)
+CONTROLS, PROMPT, CLIP, UPSAMPLE = "controls", "prompt", "clip", "upsample"
+"""What can vary beside the engine's parameters: the hints that are used, the prompt, the prompt's clip, and whether the
+prompt is made longer first."""
+BESIDE = (CONTROLS, PROMPT, CLIP, UPSAMPLE)
 
 ORDERS = {
     "grouped": "Jobs with the same set of hints next to each other: the fewest model loads.",

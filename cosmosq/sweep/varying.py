@@ -6,7 +6,7 @@ from typing import Any
 from cosmosq.engines.parameter import Parameter, nearest
 from cosmosq.engines.parameters import BY_NAME, HINTS
 from cosmosq.errors import InvalidInput
-from cosmosq.sweep.definition import BESIDE, CLIP, CONTROLS, PROMPT
+from cosmosq.sweep.definition import BESIDE, CLIP, CONTROLS, PROMPT, UPSAMPLE
 from cosmosq.sweep.distribution import Choice, Distribution, Integers, LogUniform, Normal, Quantised, Uniform
 
 SWEPT_HINTS = tuple(hint for hint in HINTS if hint != "upscale")
@@ -36,6 +36,8 @@ def fit(name: str, distribution: Distribution) -> Distribution:
         return _listed(name, distribution, _text)
     if name == CONTROLS:
         return _listed(name, distribution, _hints)
+    if name == UPSAMPLE:
+        return _listed(name, distribution, _yes_or_no)
     parameter = BY_NAME[name]
     if isinstance(distribution, Choice):
         return _listed(name, distribution, parameter.check)
@@ -54,6 +56,13 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise InvalidInput(f"{value!r} is no name: give names")
     return value
+
+
+def _yes_or_no(value: object) -> bool:
+    words = {"true": True, "false": False}
+    if (found := words.get(str(value).lower())) is None:
+        raise InvalidInput(f"upsample is {value!r}: give true, false or both")
+    return found
 
 
 def _hints(value: object) -> tuple[str, ...]:
