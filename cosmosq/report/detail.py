@@ -18,8 +18,10 @@ from cosmosq.models import (
     JobLabel,
     ParameterSet,
     Prompt,
+    UpsampleOrder,
 )
 from cosmosq.report.query import Filter, jobs
+from cosmosq.upsampling import prompt_of
 
 
 def job(session: Session, job_id: int) -> dict[str, Any]:
@@ -33,11 +35,14 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
         raise NotFound(f"{job_id} is no job: `cosmosq status` shows them")
     stored = session.get_one(Job, job_id)
     prompt = session.get_one(Prompt, stored.prompt_id)
+    used = prompt_of(session, job_id)
     parameter_set = session.get_one(ParameterSet, stored.parameter_set_id)
     values = from_columns(_columns(parameter_set))
     return {
         **rows[0],
         "text": prompt.text,
+        "upsampled_text": None if used.id == prompt.id else used.text,
+        "upsampling": _upsampling(session, job_id),
         "negative_text": prompt.negative_text,
         "digest": stored.digest,
         "labels": dict(session.execute(select(JobLabel.key, JobLabel.value).where(JobLabel.job_id == job_id)).all()),
@@ -49,6 +54,12 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
         "artifacts": _artifacts(session, job_id),
         "events": _all(session, select(Event).where(Event.job_id == job_id).order_by(Event.id)),
     }
+
+
+def _upsampling(session: Session, job_id: int) -> dict[str, Any] | None:
+    """What an upsampling was asked, and the id of what it made."""
+    order = session.get(UpsampleOrder, job_id)
+    return None if order is None else {n: v for n, v in _columns(order).items() if n != "job_id"}
 
 
 def _attempts(session: Session, job_id: int) -> list[dict[str, Any]]:

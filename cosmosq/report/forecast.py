@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Integer, cast, func, select
 from sqlalchemy.orm import Session, aliased
 
+from cosmosq.engines.engine import UPSAMPLE
 from cosmosq.engines.parameter import Values
 from cosmosq.models import Attempt, EngineSession, Job, JobInput, ParameterSet, Video
-from cosmosq.status import Status
+from cosmosq.status import Kind, Status
 
 CLIP_FRAMES = 121
 """Frames that the engine makes at once; longer inputs are made in several clips that overlap by one."""
@@ -74,6 +75,7 @@ def pace_of(session: Session, host: str) -> float | None:
         .join(Job, Job.id == Attempt.job_id)
         .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .where(Attempt.host == host, Attempt.status == Status.SUCCEEDED, Attempt.generate_s.is_not(None))
+        .where(Job.kind != Kind.UPSAMPLE)
     )
     seconds, work = session.execute(statement).one()
     return seconds / work if work else None
@@ -81,7 +83,9 @@ def pace_of(session: Session, host: str) -> float | None:
 
 def mean_load_s(session: Session, host: str) -> float | None:
     """Mean seconds of a model load on a host; None before the first."""
-    return session.scalar(select(func.avg(EngineSession.load_s)).where(EngineSession.host == host))
+    # The upsampler is another model.
+    other = EngineSession.key.not_like(f'%"pipeline": "{UPSAMPLE}"%')
+    return session.scalar(select(func.avg(EngineSession.load_s)).where(EngineSession.host == host, other))
 
 
 def _waiting(session: Session, host: str) -> float:
@@ -92,6 +96,7 @@ def _waiting(session: Session, host: str) -> float:
         .select_from(Job)
         .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .where(Job.host == host, Job.status.in_([Status.QUEUED, Status.RUNNING]))
+        .where(Job.kind != Kind.UPSAMPLE)
     )
     return float(session.scalar(statement) or 0)
 

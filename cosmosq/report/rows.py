@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cosmosq.engines.parameters import PARAMETERS
 from cosmosq.models import (
     Artifact,
     Attempt,
     Clip,
+    Dependency,
     EngineSession,
     Job,
     JobLabel,
@@ -20,6 +21,7 @@ from cosmosq.models import (
     Sweep,
     Trial,
     TrialJob,
+    UpsampleOrder,
 )
 from cosmosq.report.query import Filter
 from cosmosq.status import Phase, Status
@@ -27,6 +29,7 @@ from cosmosq.status import Phase, Status
 Row = dict[str, Any]
 """Values by the names in `COLUMNS`; times are aware datetimes, what is unknown is None."""
 
+_Longer = aliased(Prompt)
 _AT_ONCE = 500
 """Rows in memory; the ledger may hold 100,000 jobs."""
 
@@ -65,6 +68,19 @@ def _first_of_sweep(value: Any) -> ColumnElement[Any]:
     )
 
 
+def _longer(value: Any) -> ColumnElement[Any]:
+    """Of the prompt that an upsampling made for the job."""
+    return (
+        select(value)
+        .select_from(Dependency)
+        .join(UpsampleOrder, UpsampleOrder.job_id == Dependency.depends_on_id)
+        .outerjoin(_Longer, _Longer.id == UpsampleOrder.result_id)
+        .where(Dependency.job_id == Job.id)
+        .correlate(Job)
+        .scalar_subquery()
+    )
+
+
 def _column(name: str, value: Any, meaning: str) -> Column:
     return Column(name=name, value=value, meaning=meaning)
 
@@ -77,10 +93,14 @@ _PHASES = tuple(
 TABLE: tuple[Column, ...] = (
     _column("id", Job.id, "Number of the job."),
     _column("status", Job.status, "Where it stands."),
-    _column("kind", Job.kind, "transfer or upscale."),
+    _column("kind", Job.kind, "transfer, upscale or upsample."),
     _column("prompt_id", Job.prompt_id, "Id of the prompt."),
     _column("prompt_name", Prompt.name, "Name of the prompt, if it has one."),
     _column("prompt", Prompt.text, "Text of the prompt."),
+    _column(
+        "upsampled", _longer(func.count()) > 0, "Whether a longer prompt, made of this one, was asked for instead."
+    ),
+    _column("upsampled_prompt", _longer(func.max(_Longer.text)), "Text of the longer prompt, once there is one."),
     _column("clip", Clip.name, "Name of the prompt's clip."),
     _column("host", Job.host, "GPU machine the job is for."),
     _column("engine", Job.engine, "What makes the video."),

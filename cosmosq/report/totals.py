@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from cosmosq.models import Attempt, EngineSession, Job, Prompt
 from cosmosq.report import query
 from cosmosq.report.query import Filter
-from cosmosq.status import Status
+from cosmosq.status import Kind, Status
 
 _GPU_S = func.coalesce(Attempt.generate_s, Attempt.generating_s)
 """A session measures only what ends as a video; of the rest the phase's seconds are known."""
@@ -101,7 +101,7 @@ def _prompts(session: Session, which: Filter) -> tuple[PromptTotals, ...]:
             func.count().label("jobs"),
             *(_count(status) for status in (Status.SUCCEEDED, Status.FAILED, Status.BLOCKED)),
             func.coalesce(func.sum(spent.c.s), 0.0).label("generate_s"),
-            func.avg(Attempt.generate_s).label("mean_s"),
+            func.avg(case((Job.kind != Kind.UPSAMPLE.value, Attempt.generate_s))).label("mean_s"),
         )
         .select_from(Job)
         .join(Prompt, Prompt.id == Job.prompt_id)
