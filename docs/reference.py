@@ -20,7 +20,7 @@ from reference_sweeps import LIST_JSON, PREVIEW_JSON, sweeps
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import anchor, names, table
 
-from cosmosq import checks, clips, config_keys, enqueue, errors, models, prompts, retries, status
+from cosmosq import checks, clips, config_keys, enqueue, errors, models, prompts, retries, status, upsampling
 from cosmosq.cli import cli, guard
 from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
@@ -81,9 +81,12 @@ ERRORS = {
 STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
 SHOW_JSON = (
     *STATUS_JSON,
-    *("text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed", "repeat"),
+    *("text", "upsampled_text", "upsampling", "negative_text", "digest", "labels", "depends_on", "parameters", "changed"),
+    "repeat",
     *("inputs", "attempts", "artifacts", "events"),
 )
+UPSAMPLE_PREVIEW_JSON = ("prompt_id", "prompt_name", "frames", "width", "height", "prompt_tokens", "tokens")
+UPSAMPLE_JSON = ("id", "status", "prompt_id", "upsampled_id")
 PARAMETERS_JSON = ("name", "type", "allowed", "default", "meaning")
 
 
@@ -349,6 +352,9 @@ def json_fields() -> str:
             "object; array",
             names(f.name for f in fields(prompts.PromptRecord)),
         ),
+        ("… `upsampling` of `prompt show`", "object", names(f.name for f in fields(upsampling.Made))),
+        ("`prompt upsample --dry-run`", "array", names(UPSAMPLE_PREVIEW_JSON)),
+        ("`prompt upsample`; with `--follow`", "array", f"as `enqueue`; {names(UPSAMPLE_JSON)}"),
         ("`clip add`, `show`; `list`", "object; array", names(field.name for field in fields(clips.ClipRecord))),
         ("… each of its `videos`", "object", names(field.name for field in fields(clips.ClipVideoRecord))),
         ("`parameters`", "array", names(PARAMETERS_JSON)),

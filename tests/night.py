@@ -20,11 +20,13 @@ from cosmosq import clips, prompts
 from cosmosq.cli.init import create
 from cosmosq.config import Config, load_config
 from cosmosq.db import Ledger, open_ledger
+from cosmosq.engines.upsampling import Request, request
 from cosmosq.enqueue import enqueue, wishes_for
 from cosmosq.hosts import open_host
 from cosmosq.paths import Workspace
 from cosmosq.report import detail, query
 from cosmosq.session.site import Site
+from cosmosq.upsample_wishes import upsamplings_for
 from cosmosq.worker import Worker
 from tests.media import make_video
 
@@ -80,6 +82,23 @@ class Night:
         record = prompts.add(self.ledger, [prompts.Draft(text=prompt, clip="shot")], now())[0]
         wishes = wishes_for(self.ledger, [record.id], given)
         return enqueue(self.ledger, self.config.host(), wishes, now=now(), again=again, priority=priority)[0].id
+
+    def add(self, *texts: str, name: str | None = None) -> list[str]:
+        """Prompts of the clip `shot`; returns their ids."""
+        drafts = [prompts.Draft(text=text, clip="shot", name=name) for text in texts]
+        return [record.id for record in prompts.add(self.ledger, drafts, now())]
+
+    def upsample(self, *prompt_ids: str, again: bool = False, variants: int = 1, **how: str) -> list[int]:
+        """Jobs that make prompts longer, one a prompt and variant."""
+        requests = [request(variant=number, **how) for number in range(1, variants + 1)]
+        wishes = upsamplings_for(self.ledger, prompt_ids, requests).wishes
+        return [a.id for a in enqueue(self.ledger, self.config.host(), wishes, now=now(), again=again)]
+
+    def enqueue_upsampled(self, *prompt_ids: str, priority: int = 0, **parameters: object) -> list[int]:
+        """One job of each prompt with what the upsampler makes of it."""
+        given = {"edge.weight": 0.5, "num_steps": 3, **{dotted(name): value for name, value in parameters.items()}}
+        wishes = wishes_for(self.ledger, prompt_ids, given, Request())
+        return [a.id for a in enqueue(self.ledger, self.config.host(), wishes, now=now(), priority=priority)]
 
     def worker(self, *arguments: str, first: str = "") -> "subprocess.Popen[str]":
         """A real worker process.

@@ -42,6 +42,7 @@ class Placement:
 @click.argument("names", nargs=-1, metavar="[PROMPT…]")
 @click.option("--all", "everything", is_flag=True, help="Every prompt.")
 @click.option("--upscale", is_flag=True, help="The arguments are jobs whose results are upscaled.")
+@click.option("--upsample", is_flag=True, help="Make each prompt longer first, and use that.")
 @click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of these jobs.")
 @sweep_options()
 @click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Higher goes first.")
@@ -58,6 +59,7 @@ def enqueue(
     names: tuple[str, ...],
     everything: bool,
     upscale: bool,
+    upsample: bool,
     settings: tuple[str, ...],
     sweep: Asked,
     priority: int,
@@ -74,19 +76,26 @@ def enqueue(
     One job a PROMPT, with parameters over the prompt's own. The same job again (same prompt, clip contents,
     parameters, kind and engine) is reported and skipped.
 
+    With --upsample a prompt's clip and the prompt itself go to the prompt upsampler first, once for all jobs.
+
     With -p, --sweep, --trials or --method one job for each trial and PROMPT: `-p guidance=3,5,7`,
     `-p 'edge.weight=uniform(0.2,1)' -n 40`, `-p 'controls=[edge],[edge,depth]'`.
     """
     placement = Placement(host=host, priority=priority, labels=label, again=again, held=hold)
+    if upscale and upsample:
+        raise InvalidInput("--upscale and --upsample do not go together: an upscale has no prompt of its own")
     if sweep.is_sweep:
         if upscale:
             raise InvalidInput("--upscale and a sweep do not go together: upscale the sweep's jobs afterwards")
         asked = replace(sweep, prompts=names, everything=everything, settings=settings)
+        if upsample:
+            # As what varies, so that the sweep remembers it.
+            asked = replace(asked, parameters=(*asked.parameters, "upsample=true"))
         _enqueue_sweep(app, read_sweep(asked), placement, dry_run=dry_run, yes=yes, as_json=as_json)
         return
     if dry_run:
         raise InvalidInput("--dry-run belongs to a sweep: give -p, --sweep, --trials or --method too")
-    answers = _enqueue_each(app, names, everything, upscale, settings, placement)
+    answers = _enqueue_each(app, names, everything, settings, placement, upscale=upscale, upsample=upsample)
     show(answers, as_json)
 
 
@@ -94,11 +103,14 @@ def _enqueue_each(
     app: App,
     names: tuple[str, ...],
     everything: bool,
-    upscale: bool,
     settings: tuple[str, ...],
     placement: Placement,
+    *,
+    upscale: bool,
+    upsample: bool,
 ) -> "list[Enqueued]":
     from cosmosq import enqueue as library
+    from cosmosq.engines.upsampling import Request
 
     if bool(names) == everything:
         raise InvalidInput("name prompts, or give --all for every one")
@@ -106,7 +118,8 @@ def _enqueue_each(
     if upscale:
         wishes = library.upscales_for(app.ledger, named_jobs(app, names), overrides)
     else:
-        wishes = library.wishes_for(app.ledger, None if everything else names, overrides)
+        request = Request() if upsample else None
+        wishes = library.wishes_for(app.ledger, None if everything else names, overrides, request)
     return place(app, wishes, placement)
 
 
@@ -155,7 +168,8 @@ def place_sweep(app: App, plan: "Plan", text: str, placement: Placement) -> "lis
 
 
 def _ring(app: App, answers: "Sequence[Enqueued]", placement: Placement) -> None:
-    app.ring([answer.id for answer in answers if answer.new and not placement.held])
+    new = [answer for answer in answers if answer.new and not placement.held]
+    app.ring([*{answer.upsample_job_id for answer in new if answer.upsample_job_id}, *(answer.id for answer in new)])
 
 
 def show(answers: "Sequence[Enqueued]", as_json: bool, *, only_new: bool = False) -> None:
@@ -174,7 +188,8 @@ def tell(answers: "Sequence[Enqueued]", *, of: int | None = None) -> None:
     """
     for answer in answers[:_SHOWN]:
         if answer.new:
-            output.emit(f"job {answer.id} {answer.status}: {answer.kind} of {answer.prompt_id} on {answer.host}")
+            first = f", after job {answer.upsample_job_id} upsampled that" if answer.upsample_job_id else ""
+            output.emit(f"job {answer.id} {answer.status}: {answer.kind} of {answer.prompt_id} on {answer.host}{first}")
         else:
             output.emit(f"job {answer.id} is the same and {answer.status} already: give --again to repeat it")
     fresh = sum(answer.new for answer in answers)

@@ -65,7 +65,8 @@ class Follower:
             self._bars.remove_task(self._tasks.pop(job_id))
 
     def _say_end(self, move: dict[str, Any], video: str | None) -> None:
-        told = f": {video}" if move["event"] == Status.SUCCEEDED else f": {_why(move)}"
+        # An upsampling makes no video.
+        told = (f": {video}" if video else "") if move["event"] == Status.SUCCEEDED else f": {_why(move)}"
         self._say(f"job {move['job_id']} {move['event']}{told}")
 
     def _say(self, text: str) -> None:

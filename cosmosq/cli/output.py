@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -88,10 +88,24 @@ def emit_fields(fields: Mapping[str, object]) -> None:
         emit(f"{name:<{width}}  {value}")
 
 
+def emit_changes(label: str, pieces: Iterable[tuple[str, str]]) -> None:
+    """A text with what went as `[-…-]` and what came as `{+…+}`, in colours where these are wanted."""
+    marks = {"-": ("[-", "-]", "red"), "+": ("{+", "+}", "green"), "=": ("", "", None)}
+    told = []
+    for sign, text in pieces:
+        before, after, colour = marks[sign]
+        shown = f"{before}{clean(text)}{after}"
+        told.append(click.style(shown, fg=colour) if colour and _wants_colours() else shown)
+    click.echo(f"{label}{''.join(told)}")
+
+
 def coloured(status: str) -> str:
     """The status in its colour, where colours are wanted."""
-    wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return Styled(click.style(status, fg=_COLOURS.get(status))) if wanted else status
+    return Styled(click.style(status, fg=_COLOURS.get(status))) if _wants_colours() else status
+
+
+def _wants_colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def say(text: str) -> None:

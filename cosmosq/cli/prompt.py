@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,12 +10,19 @@ from cosmosq.cli import output
 from cosmosq.cli.app import App
 from cosmosq.cli.reading import read_text
 from cosmosq.cli.selection import parse_pairs, show_pairs
+from cosmosq.cli.upsample import upsample
 from cosmosq.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from cosmosq.upsampling import Made
 
 
 @click.group()
 def prompt() -> None:
     """Record prompts, or import controlnet specs."""
+
+
+prompt.add_command(upsample)
 
 
 @prompt.command()
@@ -135,13 +142,14 @@ def import_(app: App, specs: tuple[Path, ...], root: Path | None, as_json: bool)
 
 
 @prompt.command(name="list")
+@click.option("--upsampled", is_flag=True, help="Only those that were made out of others.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
 @click.pass_obj
-def list_(app: App, as_json: bool) -> None:
+def list_(app: App, upsampled: bool, as_json: bool) -> None:
     """List the prompts."""
     from cosmosq import prompts
 
-    records = prompts.list_prompts(app.ledger)
+    records = [each for each in prompts.list_prompts(app.ledger) if each.upsampled or not upsampled]
     if as_json:
         output.emit_json([record.as_json() for record in records])
         return
@@ -154,12 +162,17 @@ def list_(app: App, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
 @click.pass_obj
 def show(app: App, reference: str, as_json: bool) -> None:
-    """Show PROMPT, named by id, the beginning of one, or name."""
-    from cosmosq import prompts
+    """Show PROMPT, named by id, the beginning of one, or name.
+
+    Of one that was upsampled also its original, and what changed: `[-went-]{+came+}`.
+    """
+    from cosmosq import prompts, upsampling
+    from cosmosq.cli.word_diff import word_diff
 
     record = prompts.get(app.ledger, reference)
+    made = upsampling.made(app.ledger, record.id)
     if as_json:
-        output.emit_json(record.as_json())
+        output.emit_json({**record.as_json(), "upsampling": made.as_json() if made else None})
         return
     output.emit_fields(
         {
@@ -168,11 +181,26 @@ def show(app: App, reference: str, as_json: bool) -> None:
             "clip": record.clip,
             "parameters": show_pairs(record.parameters),
             "added": output.clock(record.created_at),
+            **({} if made is None else _how(made)),
         }
     )
     output.emit(f"\n{record.text}")
     if record.negative_text:
         output.emit(f"\nnot: {record.negative_text}")
+    if made is not None:
+        output.emit(f"\noriginal: {made.original_text}")
+        output.emit_changes("\nchanges: ", word_diff(made.original_text, record.text))
+
+
+def _how(made: "Made") -> dict[str, object]:
+    marked = " SIMULATED" if made.simulated else ""
+    return {
+        "original": made.original_id,
+        "upsampled by": f"{made.model}{marked} (job {made.job_id})",
+        "frames": f"{made.frames} at {made.width}x{made.height}",
+        "tokens": made.tokens,
+        "seconds": f"{made.upsample_s:.1f}",
+    }
 
 
 @prompt.command()

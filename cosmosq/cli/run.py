@@ -56,7 +56,7 @@ def run(
         answers += place(app, larger, placement)
     ids = [answer.id for answer in answers]
     tell([answer for answer in answers if not answer.new])
-    if not _work_or_follow(app, app.config.host(host).name, ids):
+    if not work_or_follow(app, app.config.host(host).name, ids):
         return INTERRUPTED
     with app.ledger.read() as session:
         rows = query.jobs(session, query.Filter(ids=ids))
@@ -71,7 +71,7 @@ def run(
     return 0
 
 
-def _work_or_follow(app: App, host: str, ids: list[int]) -> bool:
+def work_or_follow(app: App, host: str, ids: list[int]) -> bool:
     """Follow the host's worker for as long as it serves, else do its work; False if interrupted."""
     from cosmosq.cli.follow import follow_until_ended
     from cosmosq.session.site import utc_now
@@ -89,4 +89,4 @@ def _work_or_follow(app: App, host: str, ids: list[int]) -> bool:
         return work(app, hosts=(host,), only=ids, until_empty=True)
     except WorkerBusy:
         # Another one began in between.
-        return _work_or_follow(app, host, ids)
+        return work_or_follow(app, host, ids)

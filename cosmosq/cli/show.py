@@ -49,6 +49,8 @@ def _fields(job: dict[str, Any], retries: int) -> None:
             "kind": job["kind"],
             "prompt": f"{job['prompt_id']} {job['prompt_name'] or ''}",
             "text": output.one_line(job["text"], 200),
+            "upsampled to": output.one_line(job["upsampled_text"] or "", 200),
+            "asked": show_pairs({key: value for key, value in (job["upsampling"] or {}).items() if value is not None}),
             "host": f"{job['host']} ({job['engine']})",
             "priority": job["priority"],
             "labels": show_pairs(job["labels"]),

@@ -140,11 +140,11 @@ PROMPT_FIELDS = {
 }  # fmt: skip
 VIDEO_FIELDS = {"role", "sha256", "path", "bytes", "width", "height", "fps", "frames", "duration_s"}
 CLIP_FIELDS = {"id", "name", "created_at", "videos", "notes"}
-ENQUEUED_FIELDS = {"id", "status", "prompt_id", "kind", "host", "new"}
+ENQUEUED_FIELDS = {"id", "status", "prompt_id", "kind", "host", "new", "upsample_job_id"}
 ROW_FIELDS = {*JOB_FIELDS, *PROGRESS_FIELDS, "prompt_name", "phase_at"}
 SHOW_FIELDS = {
     *ROW_FIELDS, "text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed", "inputs",
-    "attempts", "artifacts", "events",
+    "attempts", "artifacts", "events", "upsampled_text", "upsampling",
 }  # fmt: skip
 
 
@@ -174,7 +174,7 @@ def test_what_lists_prints_an_array_of_objects(shell: Shell, words: tuple[str, .
     [
         (("clip", "show", "shot"), CLIP_FIELDS),
         (("clip", "add", "new", "input=input.mp4"), CLIP_FIELDS),
-        (("prompt", "show", "kitchen"), PROMPT_FIELDS),
+        (("prompt", "show", "kitchen"), {*PROMPT_FIELDS, "upsampling"}),
         (("prompt", "add", "a harbour", "--clip", "shot"), PROMPT_FIELDS),
         (("show", "1"), SHOW_FIELDS),
         (("db", "check"), {"path", "ok", "problems"}),
