@@ -195,3 +195,20 @@ def reboot(night: Night) -> None:
     path.write_text(json.dumps({**told, "boot_id": "the boot before"}))
     for name in ("wrapper_pid", "pid"):
         os.kill(told[name], signal.SIGKILL)
+
+
+def test_longer_prompts_are_made_once_each_whatever_happens_to_the_link(
+    make: Callable[..., Night], server: Server
+) -> None:
+    with Proxy(server.port) as proxy:
+        night = make(port=proxy.port, upsample_s=0.3)
+        videos = night.enqueue_upsampled(*night.add("a quiet kitchen", "a loud kitchen"))
+        worker = night.worker("--until-empty")
+        wait_for(lambda: night.box_ledger("upsampling"), "the first longer prompt")
+        proxy.cut()
+        worker.communicate(timeout=60)
+    assert set(night.statuses()) == {"succeeded"}
+    texts = [entry["text"] for entry in night.box_ledger("upsampling")]
+    assert len(texts) == 2
+    assert sorted(entry["received"]["prompt"] for entry in night.generations) == sorted(texts)
+    assert {night.job(job_id)["upsampled_text"] for job_id in videos} == set(texts)
