@@ -99,7 +99,8 @@ def next_in_line(
         head = _head(session, host, only, now)
         if head is None:
             return None
-        found = Waiting(id=head.id, priority=head.priority, key=head.session_key)
+        is_early = head.session_key in UPSAMPLING_KEYS
+        found = Waiting(id=head.id, priority=head.priority, key=head.session_key, is_early=is_early)
         if open_key is None or open_key == head.session_key:
             return found
         same = (Job.priority == head.priority, Job.session_key == open_key)

@@ -1,4 +1,5 @@
-"""Which job next: priority first; within one, the open session's key up to a bounded overtaking; then age."""
+"""Which job next: priority first; within one, the open session's key up to a bounded overtaking; then upsamplings, for
+which others may wait; then age."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
@@ -17,6 +18,13 @@ class Waiting:
     """Digest of what a session must have loaded to serve it."""
     overtaken: int = 0
     """How many younger jobs of its priority began since it could."""
+    is_early: bool = False
+    """Whether it counts as older than all others of its priority."""
+
+    @property
+    def place(self) -> tuple[int, bool, int]:
+        """Sorts jobs by priority and age."""
+        return (-self.priority, not self.is_early, self.id)
 
 
 def choose(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) -> Waiting | None:
@@ -26,7 +34,7 @@ def choose(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) 
         open_key: key of the open session, None for none.
         max_overtake: so many younger jobs may be preferred to a job because they need no other model.
     """
-    eldest = sorted(waiting, key=lambda job: (-job.priority, job.id))
+    eldest = sorted(waiting, key=lambda job: job.place)
     if not eldest:
         return None
     head = eldest[0]
@@ -38,14 +46,14 @@ def choose(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) 
 
 def line_up(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) -> Iterator[Waiting]:
     """All jobs in the order in which they would start if none came or failed meanwhile."""
-    ordered = sorted(waiting, key=lambda job: (-job.priority, job.id))
+    ordered = sorted(waiting, key=lambda job: job.place)
     for _, group in groupby(ordered, key=lambda job: job.priority):
         queues: defaultdict[str, deque[Waiting]] = defaultdict(deque)
         for job in group:
             queues[job.key].append(job)
         begun: list[int] = []
         while queues:
-            head = min((queue[0] for queue in queues.values()), key=lambda job: job.id)
+            head = min((queue[0] for queue in queues.values()), key=lambda job: job.place)
             younger = len(begun) - bisect_left(begun, head.id)
             fitting = [queues[open_key][0]] if open_key is not None and open_key in queues else []
             chosen = choose([replace(head, overtaken=head.overtaken + younger), *fitting], open_key, max_overtake)

@@ -81,7 +81,17 @@ ERRORS = {
 STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
 SHOW_JSON = (
     *STATUS_JSON,
-    *("text", "upsampled_text", "upsampling", "negative_text", "digest", "labels", "depends_on", "parameters", "changed"),
+    *(
+        "text",
+        "upsampled_text",
+        "upsampling",
+        "negative_text",
+        "digest",
+        "labels",
+        "depends_on",
+        "parameters",
+        "changed",
+    ),
     "repeat",
     *("inputs", "attempts", "artifacts", "events"),
 )

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import Integer, case, cast, func, select
 from sqlalchemy.orm import Session, aliased
 
 from cosmosq.engines.engine import UPSAMPLE
@@ -96,7 +96,6 @@ def _waiting(session: Session, host: str) -> float:
         .select_from(Job)
         .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .where(Job.host == host, Job.status.in_([Status.QUEUED, Status.RUNNING]))
-        .where(Job.kind != Kind.UPSAMPLE)
     )
     return float(session.scalar(statement) or 0)
 
@@ -112,7 +111,8 @@ def sizes() -> tuple[Any, Any]:
         .scalar_subquery()
     )
     clips = cast((func.coalesce(frames, CLIP_FRAMES) - 2) / (CLIP_FRAMES - 1), Integer) + 1
-    return ParameterSet.num_steps, clips
+    # An upsampling takes seconds; its steps are nobody's.
+    return case((Job.kind == Kind.UPSAMPLE, 0), else_=ParameterSet.num_steps), clips
 
 
 def _work(values: Values, frames: Sequence[int]) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from cosmosq import policy
-from cosmosq.engines.engine import key_of_jobs, text_digest
+from cosmosq.engines.engine import UPSAMPLING_KEYS, key_of_jobs, text_digest
 from cosmosq.models import Attempt, EngineSession, Job, ParameterSet
 from cosmosq.policy import Waiting
 from cosmosq.report.forecast import mean_load_s, pace_of, sizes
@@ -69,7 +69,10 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
     for row in running:
         clock.run(row)
     works = {row.id: row for row in waiting}
-    line = [Waiting(id=row.id, priority=row.priority, key=row.session_key) for row in waiting]
+    line = [
+        Waiting(id=row.id, priority=row.priority, key=row.session_key, is_early=row.session_key in UPSAMPLING_KEYS)
+        for row in waiting
+    ]
     for job in policy.line_up(line, clock.key, max_overtake):
         clock.queue(works[job.id])
     return Outlook(

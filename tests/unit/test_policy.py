@@ -83,3 +83,15 @@ def test_everybody_is_in_the_line_once_and_nobody_is_overtaken_too_often(
         older = sum(other.id < number and other.priority == by_id[number].priority for other in waiting)
         assert before[by_id[number].priority] <= max_overtake + older
         assert by_id[number].priority <= min((by_id[other].priority for other in line[:place]), default=1)
+
+
+def test_what_is_early_goes_before_older_jobs_of_its_priority_and_no_other() -> None:
+    line = [
+        Waiting(id=1, priority=0, key="a"),
+        Waiting(id=2, priority=1, key="a"),
+        Waiting(id=3, priority=0, key="up", is_early=True),
+        Waiting(id=4, priority=0, key="up", is_early=True),
+    ]
+    assert [job.id for job in line_up(line, None, 100)] == [2, 1, 3, 4]
+    assert [job.id for job in line_up(line, None, 0)] == [2, 3, 4, 1]
+    assert [job.id for job in line_up(line[:1] + line[2:], None, 100)] == [3, 4, 1]
