@@ -2,29 +2,13 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.integration.box_tools import SCRIPTS, Box, BoxSession, Json, make_spec, make_video, run_box, wait_for
 
 sys.path.insert(0, str(SCRIPTS))
 from token_budget import MAX_MODEL_LEN, OUTPUT_TOKENS, Size, total_tokens
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path / """the "GPU" box's folder""")
-    box.root.mkdir()
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def video(box: Box) -> Path:
-    return make_video(box.root / "videos" / "it's a clip.mp4")
 
 
 def upsampling(box: Box, name: str = "u1", **arguments: Any) -> BoxSession:

@@ -220,3 +220,12 @@ def test_a_video_that_changed_since_is_not_shown(make: MakeNight, tmp_path: Path
     night.work()
     assert night.job(job_id)["error"] == "input_changed"
     assert upsampled_texts(night) == []
+
+
+def test_a_host_in_command_mode_makes_longer_prompts_all_the_same(make: MakeNight) -> None:
+    night = make(host={"mode": "command"})
+    videos = night.enqueue_upsampled(*night.add("a quiet kitchen", "a loud kitchen"))
+    night.work()
+    assert set(night.statuses()) == {"succeeded"}, [night.job(job_id)["message"] for job_id in videos]
+    assert sessions(night) == ["upsample", "transfer"]
+    assert sorted(entry["received"]["prompt"] for entry in night.generations) == sorted(upsampled_texts(night))
