@@ -1,5 +1,6 @@
 """Which frames the upsampler sees, how large they become, and that there is never none."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.box_tools import MEDIA, SCRIPTS, make_video
-from tests.media import make_sound
+from tests.media import make_sound, packet_starts
+from tests.media import make_video as make_whole_video
 
 sys.path.insert(0, str(SCRIPTS))
 import stills
@@ -72,9 +74,11 @@ def test_a_frame_beyond_the_end_is_an_error_and_not_another_frame(tmp_path: Path
 
 @pytest.mark.parametrize("written", ["first", "first-last", "spread", "0"])
 def test_a_video_without_a_frame_is_an_error_and_never_a_call_without_pictures(tmp_path: Path, written: str) -> None:
-    broken = make_video(tmp_path / "a.mp4")
+    broken, empty = make_video(tmp_path / "a.mp4"), make_whole_video(tmp_path / "b.mp4")
     broken.write_bytes(broken.read_bytes()[:300])
-    for path in (broken, make_sound(tmp_path / "sound.m4a"), tmp_path / "absent.mp4"):
+    # The index is whole, and nothing of what it leads to is there.
+    os.truncate(empty, packet_starts(empty)[0])
+    for path in (broken, empty, make_sound(tmp_path / "sound.m4a"), tmp_path / "absent.mp4"):
         with pytest.raises(BadInput):
             stills.take(path, Choice.read(written))
 
