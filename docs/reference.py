@@ -10,22 +10,20 @@ import inspect
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import click
-from reference_sweeps import LIST_JSON, PREVIEW_JSON, sweeps
-from reference_sweeps import SHOW_JSON as SWEEP_JSON
-from reference_tables import anchor, names, table
+from reference_json import json_fields
+from reference_sweeps import sweeps
+from reference_tables import anchor, table
 
-from cosmosq import checks, clips, config_keys, enqueue, errors, models, prompts, retries, status, upsampling
+from cosmosq import config_keys, errors, models, retries, status
 from cosmosq.cli import cli, guard
-from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
-from cosmosq.report import forecast, outlook, query, rows, totals
-from cosmosq.session import census, container, outcome, preview
+from cosmosq.report import rows
+from cosmosq.session import outcome
 from cosmosq.template import TEMPLATE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,27 +75,6 @@ ERRORS = {
     "internal_error": "cosmosq itself failed: `.cosmosq/logs/worker.jsonl` says where. Please report it.",
 }
 """What each error class of a job means; likewise checked."""
-
-STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
-SHOW_JSON = (
-    *STATUS_JSON,
-    *(
-        "text",
-        "upsampled_text",
-        "upsampling",
-        "negative_text",
-        "digest",
-        "labels",
-        "depends_on",
-        "parameters",
-        "changed",
-    ),
-    "repeat",
-    *("inputs", "attempts", "artifacts", "events"),
-)
-UPSAMPLE_PREVIEW_JSON = ("prompt_id", "prompt_name", "frames", "width", "height", "prompt_tokens", "tokens")
-UPSAMPLE_JSON = ("id", "status", "prompt_id", "upsampled_id")
-PARAMETERS_JSON = ("name", "type", "allowed", "default", "meaning")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -339,48 +316,6 @@ def csv_columns() -> str:
         "spreadsheet would take for a formula begins with an apostrophe.\n"
     )
     return f"{heading}\n{table(('column', 'meaning'), ((f'`{c.name}`', c.meaning) for c in rows.TABLE))}"
-
-
-def json_fields() -> str:
-    """The fields of each command's `--json`."""
-    lines = (
-        (
-            "`status`, `run`, `wait`, `cancel`, `retry`, …",
-            "array",
-            names(STATUS_JSON) + "; `status` also `expected_at`, `run` also `output_path`",
-        ),
-        ("`status --queue`", "array", names(f.name for f in fields(outlook.Outlook) if f.name != "expected_at")),
-        ("`show`", "object", names(SHOW_JSON)),
-        ("`enqueue`", "array", names(field.name for field in fields(enqueue.Enqueued))),
-        ("`sweep preview`, `enqueue --dry-run`", "object", names(PREVIEW_JSON)),
-        ("… its `forecast`", "object", names([*(f.name for f in fields(forecast.Forecast)), "gpu_h"])),
-        ("`sweep list`", "array", names(LIST_JSON)),
-        ("`sweep show`", "object", names(SWEEP_JSON)),
-        ("`sweep extend`; `sweep cancel`, `retry`", "array", "as `enqueue`; as `status`"),
-        (
-            "`prompt add`, `show`; `list`, `import`",
-            "object; array",
-            names(f.name for f in fields(prompts.PromptRecord)),
-        ),
-        ("… `upsampling` of `prompt show`", "object", names(f.name for f in fields(upsampling.Made))),
-        ("`prompt upsample --dry-run`", "array", names(UPSAMPLE_PREVIEW_JSON)),
-        ("`prompt upsample`; with `--follow`", "array", f"as `enqueue`; {names(UPSAMPLE_JSON)}"),
-        ("`clip add`, `show`; `list`", "object; array", names(field.name for field in fields(clips.ClipRecord))),
-        ("… each of its `videos`", "object", names(field.name for field in fields(clips.ClipVideoRecord))),
-        ("`parameters`", "array", names(PARAMETERS_JSON)),
-        ("`batch preview`", "array", names(field.name for field in fields(preview.Planned))),
-        ("`report`", "object", names([*(f.name for f in fields(totals.Totals)), "gpu_s"])),
-        ("… each of its `prompts`", "object", names(field.name for field in fields(totals.PromptTotals))),
-        ("`host list`; `host show`, `add`", "array; object", names([*(f.name for f in fields(HostConfig)), "default"])),
-        ("`host check`", "object", names(("host", "ok", "checks"))),
-        ("… each of its `checks`", "object", names(field.name for field in fields(checks.Finding))),
-        ("`host sessions`", "array", names(field.name for field in fields(census.Resident))),
-        ("`host clean`", "array", names(field.name for field in fields(container.Leftover))),
-        ("`db check`; `db backup`", "object", names(("path", "ok", "problems")) + "; `path`"),
-        ("`demo`", "object", names(("workspace", "page", "jobs", "sessions"))),
-    )
-    heading = "Field names are those of the ledger, times ISO 8601 in UTC. Fields may be added, but none is renamed.\n"
-    return f"{heading}\n{table(('command', 'prints', 'fields'), lines)}"
 
 
 def tables() -> str:
