@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "wait": ("wait", "Wait until jobs have ended."),
     "cancel": ("steer", "Cancel jobs."),
     "retry": ("steer", "Queue jobs again that ended without success."),
-    "hold": ("steer", "Keep queued jobs back."),
+    "hold": ("steer", "Keep jobs back."),
     "release": ("steer", "Queue held jobs again."),
     "remove": ("steer", "Forget jobs."),
     "report": ("report", "Say what the jobs made."),

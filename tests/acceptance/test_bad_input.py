@@ -192,7 +192,10 @@ def test_outside_of_any_workspace_the_remedy_is_named(tmp_path: Path) -> None:
 
 SETTINGS = [
     ("retries = -1", "retries = -1 is not allowed: give an integer from 0 to 100"),
-    ("retrys = 1", "retrys = 1: no such key; there are default_host, retries, lease_s"),
+    (
+        "retrys = 1",
+        "retrys = 1: no such key; there are default_host, retries, backoff_s, repeat, max_overtake, lease_s",
+    ),
     ('default_host = "gpu"', "default_host = 'gpu' is no host: give sim"),
     ("[hosts.sim]\nengine = 'sora'", "hosts.sim.engine = 'sora' is not allowed: give simulated, cosmos_transfer1"),
     ("[hosts.sim]\nidle = 3", "hosts.sim.idle = 3: no such key; there are transport, "),

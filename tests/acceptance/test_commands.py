@@ -144,7 +144,7 @@ ENQUEUED_FIELDS = {"id", "status", "prompt_id", "kind", "host", "new", "upsample
 ROW_FIELDS = {*JOB_FIELDS, *PROGRESS_FIELDS, "prompt_name", "phase_at"}
 SHOW_FIELDS = {
     *ROW_FIELDS, "text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed", "inputs",
-    "attempts", "artifacts", "events", "upsampled_text", "upsampling",
+    "attempts", "artifacts", "events", "upsampled_text", "upsampling", "repeat",
 }  # fmt: skip
 
 
@@ -154,7 +154,7 @@ SHOW_FIELDS = {
         (("parameters",), {"name", "type", "allowed", "default", "meaning"}),
         (("clip", "list"), CLIP_FIELDS),
         (("prompt", "list"), PROMPT_FIELDS),
-        (("status",), ROW_FIELDS),
+        (("status",), {*ROW_FIELDS, "expected_at"}),
         (("enqueue", "kitchen"), ENQUEUED_FIELDS),
         (("hold", "1"), ROW_FIELDS),
         (("cancel", "--all"), ROW_FIELDS),
