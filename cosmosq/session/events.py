@@ -166,3 +166,12 @@ def failure_of(ledger: Ledger, session_id: str) -> Ending | None:
         # What is said about an attempt that was given back is not about the session.
         own = (Ending(event=event, data=data) for event, data in session.execute(statement) if not data.get("attempt"))
         return next(own, None)
+
+
+def ended_by_an_attempt(ledger: Ledger, session_id: str) -> bool:
+    """Whether the session said of an attempt that it can serve no more after it."""
+    statement = select(Event.data).where(
+        Event.session_id == session_id, Event.attempt_id.is_not(None), Event.event.in_(_ENDINGS)
+    )
+    with ledger.read() as session:
+        return any(data.get("fatal") for data in session.scalars(statement))

@@ -93,9 +93,11 @@ class Watch:
         """The session is gone: what its last events prove, and who must answer for it."""
         self._tell(flights)
         failure = events.failure_of(self._site.ledger, self.session.id)
+        # Who was bound to it a moment before one attempt was the end of it has no part in that.
+        by_another = events.ended_by_an_attempt(self._site.ledger, self.session.id)
         if failure is not None:
             self._blame(flights, failure)
-        elif state in ("exited 0", "lost: absent") or not state.startswith("exited"):
+        elif by_another or state == "exited 0" or not state.startswith("exited"):
             self._blame(flights, SessionLost(self.session.id, state), only_accepted=True)
         else:
             self._blame(flights, SessionLost(self.session.id, state))
