@@ -2,10 +2,17 @@
 
 import sys
 
-from benchmarks import box, sessions, start_up, sweeps, upsampling
+from benchmarks import box, command_night, sessions, start_up, sweeps, upsampling
 from benchmarks.ratio import report
 
-MEASURES = (start_up.measure, sweeps.measure, box.measure, sessions.measure, upsampling.measure)
+MEASURES = (
+    start_up.measure,
+    sweeps.measure,
+    box.measure,
+    sessions.measure,
+    command_night.measure,
+    upsampling.measure,
+)
 
 if __name__ == "__main__":
     sys.exit(1 if report([ratio for measure in MEASURES for ratio in measure()]) else 0)

@@ -5,7 +5,7 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +66,7 @@ def measure(jobs: int = JOBS) -> list[Ratio]:
     for account in accounts:
         print("\n".join(account.lines()), flush=True)
         ratios += promises(account)
-    return [*ratios, *compare_with_command_mode(accounts)]
+    return ratios
 
 
 def promises(account: Account) -> list[Ratio]:
@@ -82,11 +82,6 @@ def promises(account: Account) -> list[Ratio]:
 def promise(name: str, ours: float, allowed: float) -> Ratio:
     """A figure against what it may be at most."""
     return Ratio(name=name, ours_s=ours, theirs_s=allowed, ratio=ours / allowed, limit=1.0)
-
-
-def compare_with_command_mode(accounts: Sequence[Account]) -> list[Ratio]:
-    """The same night job by job in command mode, against the warm ones: there is no such mode yet."""
-    return []
 
 
 def warm_night(root: Path, name: str, host: dict[str, object], jobs: int, known_hosts: Path | None = None) -> Account:
