@@ -3,26 +3,12 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.box_tools import Box, BoxSession, Json, frame_count, make_spec, make_video, sha256, wait_for
-
-
-@pytest.fixture
-def box(tmp_path: Path) -> Iterator[Box]:
-    box = Box(tmp_path / """the "GPU" box's folder""")
-    box.root.mkdir()
-    yield box
-    box.close()
-
-
-@pytest.fixture
-def video(box: Box) -> Path:
-    return make_video(box.root / "videos" / "it's a clip.mp4")
 
 
 def commanding(box: Box, name: str = "s1", **options: Any) -> BoxSession:

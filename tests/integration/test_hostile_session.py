@@ -39,6 +39,8 @@ def tell(night: Night) -> Callable[..., dict[str, Any]]:
         worker = night.worker("--until-empty")
         wait_for(lambda: night.job(1)["phase"] == "generating", "the generation")
         if log_bytes:
+            # The session opens it a moment after it has accepted the attempt.
+            wait_for(lambda: list(night.box.glob("sessions/*/attempts/1-1/log.txt")), "the log")
             with next(night.box.glob("sessions/*/attempts/1-1/log.txt")).open("r+b") as stream:
                 stream.truncate(log_bytes)
                 stream.seek(0, os.SEEK_END)
