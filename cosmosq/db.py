@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -61,16 +62,17 @@ def insert_rows(session: Session, model: type[Base], rows: Iterable[Mapping[str,
     names = list(dict.fromkeys((*defaults, *listed[0])))
     connection = session.connection()
     statement = insert(table).compile(dialect=connection.dialect, column_keys=names)
-    stored = {name: table.c[name].type.bind_processor(connection.dialect) or _as_it_is for name in names}
-    order = [(name, stored[name], defaults.get(name)) for name in statement.positiontup or names]
+    stored = {name: process for name in names if (process := table.c[name].type.bind_processor(connection.dialect))}
+    in_order = itemgetter(*(statement.positiontup or names))
+
+    def as_stored(row: Mapping[str, Any]) -> Any:
+        whole = {**defaults, **row}
+        for name, process in stored.items():
+            whole[name] = process(whole[name])
+        return in_order(whole)
+
     session.flush()
-    connection.exec_driver_sql(
-        str(statement), [tuple(store(row.get(name, default)) for name, store, default in order) for row in listed]
-    )
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+    connection.exec_driver_sql(str(statement), list(map(as_stored, listed)))
 
 
 def add_rows(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -25,7 +25,7 @@ from cosmosq.engines.assignment import (
     relevant,
     to_columns,
 )
-from cosmosq.engines.engine import key_digest, session_key, upsampling_key
+from cosmosq.engines.engine import key_digest, model_digest, upsampling_key
 from cosmosq.engines.parameter import Values
 from cosmosq.engines.upsampling import Request
 from cosmosq.errors import InvalidInput, NotFound
@@ -73,7 +73,9 @@ class Wish:
 
     def model(self, engine: str) -> str:
         """Digest of what must be loaded for it."""
-        return key_digest(upsampling_key(engine) if self.kind == Kind.UPSAMPLE else session_key(engine, self.values))
+        if self.kind == Kind.UPSAMPLE:
+            return key_digest(upsampling_key(engine))
+        return model_digest(engine, self.values)
 
     def digest(self, engine: str) -> str:
         """Hex sha256 shared by jobs that would make the same video."""

@@ -4,7 +4,7 @@ which others may wait; then age."""
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 
 
@@ -45,7 +45,7 @@ def choose(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) 
 
 
 def line_up(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) -> Iterator[Waiting]:
-    """All jobs in the order in which they would start if none came or failed meanwhile."""
+    """All jobs in the order in which `choose` would take them if none came or failed meanwhile."""
     ordered = sorted(waiting, key=lambda job: job.place)
     for _, group in groupby(ordered, key=lambda job: job.priority):
         queues: defaultdict[str, deque[Waiting]] = defaultdict(deque)
@@ -54,12 +54,11 @@ def line_up(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int)
         begun: list[int] = []
         while queues:
             head = min((queue[0] for queue in queues.values()), key=lambda job: job.place)
-            younger = len(begun) - bisect_left(begun, head.id)
-            fitting = [queues[open_key][0]] if open_key is not None and open_key in queues else []
-            chosen = choose([replace(head, overtaken=head.overtaken + younger), *fitting], open_key, max_overtake)
-            assert chosen is not None
+            overtaken = head.overtaken + len(begun) - bisect_left(begun, head.id)
+            # The rule of `choose`, without making it look at the same heads anew for each of thousands.
+            key = open_key if open_key is not None and open_key in queues and overtaken < max_overtake else head.key
+            chosen = queues[key].popleft()
             open_key = chosen.key
-            queues[open_key].popleft()
             if not queues[open_key]:
                 del queues[open_key]
             insort(begun, chosen.id)

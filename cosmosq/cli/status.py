@@ -94,14 +94,14 @@ def expected_times(app: App, session: "Session", hosts: Iterable[str], *, queued
 
 
 def _show_jobs(app: App, criteria: Criteria, ids: list[int], newest: int | None, as_json: bool) -> None:
-    from cosmosq.report import query
+    from cosmosq.report import outlook, query
 
     which = criteria.filter(app, ids)
     with app.ledger.read() as session:
         counts = query.counts(session, which)
         rows = query.jobs(session, which, newest=newest if newest or as_json else 50)
         waiting = {row["host"] for row in rows if row["status"] in (Status.QUEUED, Status.RUNNING)}
-        outlooks = [_outlook(app, session, host) for host in sorted(waiting)]
+        outlooks = [_outlook(app, session, host) for host in sorted(waiting) if outlook.is_known(session, host)]
     expected = {job_id: at for host in outlooks for job_id, at in host.expected_at.items()}
     rows = [{**row, "expected_at": expected.get(row["id"])} for row in rows]
     if as_json:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -53,14 +54,38 @@ def session_key(engine: str, values: Values) -> dict[str, Any]:
 
     Exactly its hints: a session with more of them, at weight 0, is not known to make the same video.
     """
+    return _key(*_parts(engine, values))
+
+
+def model_digest(engine: str, values: Values) -> str:
+    """Digest of the session key; there are few of them among many jobs."""
+    return _digest(*_parts(engine, values))
+
+
+_Parts = tuple[str, tuple[str, ...], bool, bool, tuple[str, ...]]
+
+
+def _parts(engine: str, values: Values) -> _Parts:
     hints = hints_of(values)
+    checkpoints = tuple(str(values[f"{hint}.checkpoint"]) for hint in hints)
+    return engine, hints, bool(values["use_distilled"]), bool(values["is_av_sample"]), checkpoints
+
+
+def _key(
+    engine: str, hints: tuple[str, ...], is_distilled: bool, is_av: bool, checkpoints: tuple[str, ...]
+) -> dict[str, Any]:
     return {
         "engine": engine,
-        "pipeline": "distilled" if values["use_distilled"] else "transfer",
+        "pipeline": "distilled" if is_distilled else "transfer",
         "hints": list(hints),
-        "av": values["is_av_sample"],
-        "checkpoints": {hint: values[f"{hint}.checkpoint"] for hint in hints if values[f"{hint}.checkpoint"]},
+        "av": is_av,
+        "checkpoints": {hint: name for hint, name in zip(hints, checkpoints, strict=True) if name},
     }
+
+
+@lru_cache(maxsize=1024)
+def _digest(engine: str, hints: tuple[str, ...], is_distilled: bool, is_av: bool, checkpoints: tuple[str, ...]) -> str:
+    return key_digest(_key(engine, hints, is_distilled, is_av, checkpoints))
 
 
 def upsampling_key(engine: str) -> dict[str, Any]:

@@ -48,6 +48,11 @@ def hosts(session: Session) -> list[str]:
     return list(session.scalars(statement))
 
 
+def is_known(session: Session, host: str) -> bool:
+    """Whether anything can be told of a host's future: something was made there, or is being made."""
+    return pace_of(session, host) is not None or bool(_running(session, host))
+
+
 def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, queued: bool = True) -> Outlook:
     """The future of a host if no job comes, fails or ends early.
 
@@ -61,8 +66,8 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
         .limit(1)
     )
     running = _running(session, host)
-    waiting = _queued(session, host) if queued else []
     pace = pace_of(session, host) or _pace_so_far(running, now)
+    waiting = _queued(session, host) if queued else []
     clock = _Clock(pace=pace, load_s=mean_load_s(session, host) or 0.0, now=now)
     if current is not None and (running or current.load_s is not None):
         clock.find(text_digest(key_of_jobs(current.key)), current, now)
