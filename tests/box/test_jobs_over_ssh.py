@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from cosmosq import clips, prompts
 from cosmosq.cli import output
+from cosmosq.enqueue import enqueue, wishes_for
 from tests.box.proxy import Proxy
 from tests.box.sshd import Server, settings_of
-from tests.night import Night, make_night, wait_for
+from tests.media import make_video
+from tests.night import Night, make_night, now, wait_for
 
 pytestmark = pytest.mark.usefixtures("no_keys")
 
@@ -60,6 +65,36 @@ def test_jobs_succeed_over_one_login_whatever_things_are_called(
     assert len(list((night.box / "videos").iterdir())) == 1
     assert server.logins == 1
     assert not list(tmp_path.rglob("pwned"))
+
+
+SHELL_WORDS = st.lists(
+    st.sampled_from(["$(touch pwned)", "`touch pwned`", "; touch pwned;", "&& touch pwned", "| tee pwned", "> pwned"])
+    | st.text("$`;&|<>(){}[]'\"\\\\ *?!#~=-é🎬", min_size=1, max_size=5),
+    min_size=1,
+    max_size=4,
+).map(lambda words: f"x{' '.join(words)}x")
+
+
+def test_no_name_of_a_clip_file_prompt_or_label_is_a_command(make: Callable[..., Night], tmp_path: Path) -> None:
+    night = make()
+    names: list[str] = []
+
+    @settings(max_examples=12, database=None)
+    @given(SHELL_WORDS)
+    def enqueue_one(name: str) -> None:
+        assume(name not in names)
+        video = make_video(tmp_path / f"{name}.mp4", seed=len(names))
+        clips.add(night.ledger, night.workspace, name, [f"input={video}"], now=now())
+        (record,) = prompts.add(night.ledger, [prompts.Draft(text=name, clip=name, name=name)], now())
+        wishes = wishes_for(night.ledger, [record.id], {"edge.weight": 0.5, "num_steps": 1})
+        enqueue(night.ledger, night.config.host(), wishes, now=now(), labels={name: name})
+        names.append(name)
+
+    enqueue_one()
+    night.work()
+    assert night.statuses() == ["succeeded"] * len(names)
+    assert sorted(g["received"]["prompt"] for g in night.generations) == sorted(names), "byte for byte"
+    assert not [path for path in tmp_path.rglob("*") if path.name == "pwned"]
 
 
 def test_a_log_is_followed_from_the_box_to_its_end_over_one_login(make: Callable[..., Night], server: Server) -> None:
