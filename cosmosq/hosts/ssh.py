@@ -21,7 +21,7 @@ from cosmosq.files import part_of, publish, writing
 from cosmosq.hosts import receive
 from cosmosq.hosts.host import Completed
 from cosmosq.hosts.link import Link
-from cosmosq.hosts.transport import Arrivals
+from cosmosq.hosts.transport import Arrivals, end_input
 
 T = TypeVar("T")
 
@@ -317,7 +317,7 @@ def _send(channel: Any, blocks: Iterable[bytes]) -> None:
     try:
         for block in blocks:
             channel.sendall(block)
-        channel.shutdown_write()
+        end_input(channel)
     except TimeoutError:
         raise
     except OSError:

@@ -53,6 +53,18 @@ def keep_up(transport: Any) -> None:
         transport.packetizer.REKEY_BYTES = REKEY_BYTES
 
 
+def end_input(channel: Any) -> None:
+    """Tell a program that nothing more comes.
+
+    Paramiko lets go of the channel's lock before it sends that. The program may end in between, its channel is closed,
+    and OpenSSH ends the whole connection over an end of input for a channel that is no more.
+    """
+    with channel.lock:
+        message = channel._send_eof()
+        if message is not None and channel.transport is not None:
+            channel.transport._send_user_message(message)
+
+
 def watch(transport: paramiko.Transport, watch_s: float, answer_s: float) -> None:
     """Have a watchdog close the transport when its peer answers no more.
 

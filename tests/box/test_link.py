@@ -305,6 +305,22 @@ def test_there_is_one_connection_for_many_threads_and_calls(server: Server, tmp_
     assert server.logins == 1
 
 
+def test_a_program_that_ends_at_once_does_not_cost_the_connection(server: Server, tmp_path: Path) -> None:
+    host = host_on(server.link(), tmp_path / "root")
+    often = sys.getswitchinterval()
+    # The end of its input and the end of the program meet in about one of a thousand.
+    sys.setswitchinterval(1e-5)
+    try:
+        threads = [threading.Thread(target=lambda: [host.run(["true"]) for _ in range(250)]) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(often)
+    assert server.logins == 1, server.log[-2000:]
+
+
 def test_small_requests_do_not_wait_for_each_other(server: Server) -> None:
     import socket
 
