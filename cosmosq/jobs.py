@@ -12,12 +12,14 @@ from cosmosq.errors import MoveRefused
 from cosmosq.models import (
     Artifact,
     Attempt,
+    Comparison,
     Dependency,
     Event,
     Job,
     JobInput,
     JobLabel,
     Measurement,
+    Rating,
     TrialJob,
     UpsampleOrder,
 )
@@ -186,6 +188,8 @@ def _delete(session: Session, ids: list[int]) -> None:
         delete(Attempt).where(Attempt.job_id.in_(ids)),
         delete(Dependency).where(Dependency.job_id.in_(ids)),
         delete(JobInput).where(JobInput.job_id.in_(ids)),
+        delete(Rating).where(Rating.job_id.in_(ids)),
+        delete(Comparison).where(or_(Comparison.better_id.in_(ids), Comparison.worse_id.in_(ids))),
         delete(JobLabel).where(JobLabel.job_id.in_(ids)),
         delete(TrialJob).where(TrialJob.job_id.in_(ids)),
         delete(UpsampleOrder).where(UpsampleOrder.job_id.in_(ids)),

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0004"
+REVISION = "0005"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -346,6 +346,45 @@ class Measurement(Base):
     value: Mapped[float]
     created_at: Mapped[datetime]
     __table_args__ = (UniqueConstraint("artifact_id", "name"),)
+
+
+class Rating(Base):
+    """What a person thinks of a job's video."""
+
+    __tablename__ = "ratings"
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    stars: Mapped[int | None]
+    """1 to 5."""
+    verdict: Mapped[str | None] = mapped_column(String(10))
+    """`pick` or `reject`."""
+    note: Mapped[str | None] = mapped_column(Text)
+    rated_at: Mapped[datetime]
+
+
+class Comparison(Base):
+    """Which of two videos a person found better."""
+
+    __tablename__ = "comparisons"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    better_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), index=True)
+    worse_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), index=True)
+    compared_at: Mapped[datetime]
+
+
+class Alarm(Base):
+    """What a person may want to be woken for; delivered by the worker."""
+
+    __tablename__ = "alarms"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    occasion: Mapped[str] = mapped_column(String(20))
+    text: Mapped[str] = mapped_column(Text)
+    host: Mapped[str | None] = mapped_column(String(60))
+    job_id: Mapped[int | None]
+    """The job may be forgotten by now."""
+    data: Mapped[dict[str, Any]]
+    delivered_at: Mapped[datetime | None] = mapped_column(index=True)
+    """When every way that is configured had its try; null: still to be told."""
 
 
 class Event(Base):

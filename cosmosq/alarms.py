@@ -1,0 +1,38 @@
+"""What a person may want to be woken for: noted in the ledger beside its cause, delivered later."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from cosmosq.models import Alarm
+
+
+class Occasion(StrEnum):
+    """What an alarm is about."""
+
+    JOB_FAILED = "job_failed"
+    HOST_PAUSED = "host_paused"
+    QUEUE_EMPTY = "queue_empty"
+    WINDOW_ENDED = "window_ended"
+    SCHEDULE_MISSED = "schedule_missed"
+    TEST = "test"
+
+
+def sound(
+    session: Session,
+    occasion: Occasion,
+    text: str,
+    now: datetime,
+    *,
+    host: str | None = None,
+    job_id: int | None = None,
+    **data: object,
+) -> None:
+    """Note an alarm in the transaction of what it tells of: both are there, or neither.
+
+    Args:
+        text: one line for a person: what, where, what to do.
+        data: more of it, for programs; JSON.
+    """
+    session.add(Alarm(at=now, occasion=occasion, text=text, host=host, job_id=job_id, data=data))
