@@ -1,11 +1,25 @@
 """Claims: a worker's right to a job, from taking it to the end of its attempt. Only this module writes attempts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from cosmosq import policy, upsampling
@@ -21,6 +35,7 @@ from cosmosq.upsampling import Answer
 
 _Head = Row[int, int, str, datetime | None, datetime]
 """Id, priority, key, earliest start and time of enqueueing of the job at the head of the line."""
+_Statement = Select[int, int, str, datetime | None, datetime]
 
 
 def attempt_name(job_id: int, number: int) -> str:
@@ -65,7 +80,11 @@ class Outcome:
     """Rows for `artifacts`, without the attempt."""
 
 
-def eligible(host: str, only: Sequence[int] | None = None, now: datetime | None = None) -> ColumnElement[bool]:
+def eligible(
+    host: str | BindParameter[str],
+    only: Sequence[int] | None = None,
+    now: datetime | BindParameter[datetime] | None = None,
+) -> ColumnElement[bool]:
     """Condition on Job: may start on `host`, at any time or `now`; `only` narrows it to some ids."""
     needed = aliased(Job)
     unmet = exists().where(
@@ -103,8 +122,8 @@ def next_in_line(
         found = Waiting(id=head.id, priority=head.priority, key=head.session_key, is_early=is_early)
         if open_key is None or open_key == head.session_key:
             return found
-        same = (Job.priority == head.priority, Job.session_key == open_key)
-        fitting = session.execute(_in_line(host, only, now).where(*same)).first()
+        line = _Line(session, host, only, now)
+        fitting = line.first(_fitting_in_line, priority=head.priority, key=open_key)
         if fitting is None:
             return found
         seen = replace(found, overtaken=_overtaken(session, host, head))
@@ -114,11 +133,11 @@ def next_in_line(
 
 def _head(session: Session, host: str, only: Sequence[int] | None, now: datetime) -> _Head | None:
     """Highest priority first; within it upsamplings, so that their model is loaded once for all; then the oldest."""
-    oldest = session.execute(_in_line(host, only, now)).first()
+    line = _Line(session, host, only, now)
+    oldest = line.first(_in_line)
     if oldest is None or oldest.session_key in UPSAMPLING_KEYS:
         return oldest
-    upsampling = (Job.priority == oldest.priority, Job.session_key.in_(UPSAMPLING_KEYS))
-    return session.execute(_in_line(host, only, now).where(*upsampling)).first() or oldest
+    return line.first(_upsamplings_in_line, priority=oldest.priority) or oldest
 
 
 def _overtaken(session: Session, host: str, head: _Head) -> int:
@@ -129,10 +148,40 @@ def _overtaken(session: Session, host: str, head: _Head) -> int:
     return session.scalar(select(func.count()).where(*younger)) or 0
 
 
-def _in_line(host: str, only: Sequence[int] | None, now: datetime) -> Select[int, int, str, datetime | None, datetime]:
+@dataclass(frozen=True)
+class _Line:
+    """The jobs that could start on a host now."""
+
+    session: Session
+    host: str
+    only: Sequence[int] | None
+    now: datetime
+
+    def first(self, which: Callable[[tuple[int, ...] | None], _Statement], **more: object) -> _Head | None:
+        """The first of them that a statement finds."""
+        only = None if self.only is None else tuple(self.only)
+        return self.session.execute(which(only), {"host": self.host, "now": self.now, **more}).first()
+
+
+# A worker asks several times a second for all of the night: to build a statement takes longer than to execute it.
+
+
+@lru_cache(maxsize=8)
+def _in_line(only: tuple[int, ...] | None) -> _Statement:
     """Highest priority first, oldest within it."""
     columns = (Job.id, Job.priority, Job.session_key, Job.due_at, Job.created_at)
-    return select(*columns).where(eligible(host, only, now)).order_by(Job.priority.desc(), Job.id).limit(1)
+    condition = eligible(bindparam("host"), only, bindparam("now"))
+    return select(*columns).where(condition).order_by(Job.priority.desc(), Job.id).limit(1)
+
+
+@lru_cache(maxsize=8)
+def _upsamplings_in_line(only: tuple[int, ...] | None) -> _Statement:
+    return _in_line(only).where(Job.priority == bindparam("priority"), Job.session_key.in_(UPSAMPLING_KEYS))
+
+
+@lru_cache(maxsize=8)
+def _fitting_in_line(only: tuple[int, ...] | None) -> _Statement:
+    return _in_line(only).where(Job.priority == bindparam("priority"), Job.session_key == bindparam("key"))
 
 
 def claim(
@@ -261,10 +310,15 @@ def progress(session: Session, attempt_id: int, *, clip: int, clips: int, step: 
 
 def wanted_otherwise(ledger: Ledger, job_ids: Sequence[int]) -> dict[int, str]:
     """By id, what a person asked of these running jobs meanwhile: `cancel` or `hold`."""
-    asked = or_(Job.cancel_requested_at.is_not(None), Job.hold_requested_at.is_not(None))
-    statement = select(Job.id, Job.cancel_requested_at).where(Job.id.in_(job_ids), asked)
     with ledger.read() as session:
-        return {job_id: "cancel" if cancelled else "hold" for job_id, cancelled in session.execute(statement)}
+        asked = session.execute(_asked_of(), {"ids": job_ids})
+        return {job_id: "cancel" if cancelled else "hold" for job_id, cancelled in asked}
+
+
+@lru_cache(maxsize=1)
+def _asked_of() -> Select[int, datetime | None]:
+    asked = or_(Job.cancel_requested_at.is_not(None), Job.hold_requested_at.is_not(None))
+    return select(Job.id, Job.cancel_requested_at).where(Job.id.in_(bindparam("ids", expanding=True)), asked)
 
 
 def give_back(ledger: Ledger, claim: Claim, reason: str, now: datetime) -> Status:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from cosmosq.models import (
@@ -156,14 +156,17 @@ def newest_log(session: Session, job_id: int) -> LogPlace | None:
     return LogPlace(attempt=row.number, path=row.path, session_path=row.remote_path, host=row.host)
 
 
+_MOVES = (
+    select(Event.id, Event.job_id, Event.event, Event.data)
+    .where(Event.id > bindparam("after"), Event.session_id.is_(None), Event.event.in_([s.value for s in Status]))
+    .order_by(Event.id)
+)
+
+
 def moves_since(session: Session, event_id: int, ids: Sequence[int]) -> list[dict[str, Any]]:
     """Moves of jobs after an event: its id, the job and the status; of some jobs, or of all."""
-    statement = select(Event.id, Event.job_id, Event.event, Event.data).where(
-        Event.id > event_id, Event.session_id.is_(None), Event.event.in_([s.value for s in Status])
-    )
-    if ids:
-        statement = statement.where(Event.job_id.in_(ids))
-    return [dict(row._mapping) for row in session.execute(statement.order_by(Event.id))]
+    statement = _MOVES.where(Event.job_id.in_(ids)) if ids else _MOVES
+    return [dict(row._mapping) for row in session.execute(statement, {"after": event_id})]
 
 
 def newest_event(session: Session) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from cosmosq import claims
@@ -37,13 +37,16 @@ class Told:
     ending: Ending | None
 
 
+_OFFSET = select(EngineSession.events_bytes).where(EngineSession.id == bindparam("id"))
+
+
 def record_new(ledger: Ledger, host: Host, session_id: str, folder: SessionFolder, now: datetime) -> int:
     """Record what was appended since the stored offset; returns the number of bytes read.
 
     The rows and the offset change in one transaction, so each line is recorded once, whoever dies when.
     """
     with ledger.read() as reading:
-        offset = reading.get_one(EngineSession, session_id).events_bytes
+        offset = reading.execute(_OFFSET, {"id": session_id}).scalar_one()
     chunk = host.read(folder.events, offset=offset, limit=CHUNK_BYTES)
     whole = chunk.rfind(b"\n") + 1
     if whole == 0 and len(chunk) < CHUNK_BYTES:
