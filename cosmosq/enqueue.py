@@ -150,7 +150,11 @@ def record(
 
     Args:
         digests: of the wishes, where they are known already.
+
+    Raises:
+        InvalidInput: the host cannot make one of them.
     """
+    check_mode(host, wishes)
     digests = digests or [wish.digest(host.engine) for wish in wishes]
     found = {} if again else known(session, digests)
     fresh: dict[str, Wish] = {}
@@ -181,6 +185,15 @@ def record(
             )
         )
     return answers
+
+
+def check_mode(host: HostConfig, wishes: Iterable[Wish]) -> None:
+    """Refuse what only NVIDIA's command line does on a host that does not run it."""
+    if host.mode != "command" and any(wish.values["upsample_prompt"] for wish in wishes):
+        raise InvalidInput(
+            f'upsample_prompt needs mode = "command", and host {host.name} has {host.mode}: '
+            "`--upsample` makes prompts longer in any mode"
+        )
 
 
 def _upsamplings(

@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, false
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0005"
+REVISION = "0006"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -106,6 +106,7 @@ class ParameterSet(Base):
     canny_threshold: Mapped[str] = mapped_column(String(20))
     use_distilled: Mapped[bool]
     is_av_sample: Mapped[bool]
+    upsample_prompt: Mapped[bool] = mapped_column(server_default=false())
     regional_prompts: Mapped[str] = mapped_column(Text)
     vis_weight: Mapped[float]
     edge_weight: Mapped[float]

@@ -116,6 +116,7 @@ def plan(
         desk = _Desk(session, named, host)
         expansions = desk.expand(definition, wanted)
         found = desk.jobs(expansions, without)
+        enqueue.check_mode(host, (job.wish for job in found))
         if most is not None and len(found) > most:
             raise _flood(len(found), most)
         ordered = arrange(

@@ -61,6 +61,8 @@ def why_alone(spec: Spec) -> str:
         return "an upscale runs alone"
     if not spec.get("input_video_path"):
         return "without an input video it runs alone"
+    if spec.get("upsample_prompt"):
+        return "the engine makes its prompt longer with its own control"
     if any(region.get("mask_prompt") for region in spec.get("regional_prompts") or []):
         return "its regions are searched for in its own video"
     return ""

@@ -45,13 +45,14 @@ class Failure:
 
 
 # What a process printed before it died, most telling first. torchrun wraps whatever it was, so its own words come last.
-OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA out of memory")
+OUT_OF_MEMORY = re.compile(r"OutOfMemoryError|CUDA out of memory|Free memory on device")
 # The host's killer of processes that take too much leaves no other word.
 KILLED = re.compile(r"exitcode\s*: -9\b|exit code:? 137\b")
 PRINTED = (
     (re.compile(r"No space left on device|Disk quota exceeded"), "disk_full"),
     (re.compile(r"FileNotFoundError.*\.pt\b|Failed to load T5 model"), "missing_checkpoint"),
     (re.compile("|".join(INVALID_SPEC_MESSAGES)), "invalid_spec"),
+    (re.compile("longer than the maximum model length"), "prompt_too_long"),
 )
 RAISED = re.compile(r"^(?:\[rank\d+\]: *)?((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit)\b.*)$", re.MULTILINE)
 WRAPPED = re.compile(r"^.*\bChildFailedError:", re.MULTILINE)

@@ -18,6 +18,9 @@ else
     launch=(torchrun)
 fi
 
+# The prompt upsampler's vLLM starts a process of its own, which a fork of one with CUDA cannot be.
+export VLLM_WORKER_MULTIPROC_METHOD=spawn
+
 exec "${launch[@]}" "--nproc_per_node=$num_gpus" --nnodes=1 --node_rank=0 \
     cosmos_transfer1/diffusion/inference/transfer.py \
     --controlnet_specs "$spec" --video_save_folder "$folder" --num_gpus "$num_gpus" "$@"

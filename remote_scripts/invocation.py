@@ -103,13 +103,20 @@ class Invocation:
             arguments += ["--batch_input_path", str(items), "--batch_size", str(self._batch_size)]
         spec = self._folder / "spec.json"
         spec.write_text(json.dumps(base, indent=2, ensure_ascii=False) + "\n")
-        offloaded = OFFLOADABLE if self._offload else [name for name in OFFLOADABLE if name in self._start.offload]
-        arguments += [f"--offload_{name}" for name in offloaded]
+        arguments += self._flags()
         script = Path(__file__).with_name("upscale.sh" if "upscale" in base else "inference.sh")
         return [
             *("bash", str(script), sys.executable, str(self._start.num_gpus), str(spec), str(self._outputs)),
             *arguments,
         ]
+
+    def _flags(self) -> list[str]:
+        is_upsampled = self._members[0].is_upsampled
+        # The upsampler takes 98 % of the memory, so that nothing else may be in it by then.
+        all_of_them = self._offload or is_upsampled
+        offloaded = OFFLOADABLE if all_of_them else [name for name in OFFLOADABLE if name in self._start.offload]
+        flags = [f"--offload_{name}" for name in offloaded]
+        return [*flags, "--upsample_prompt", "--offload_prompt_upsampler"] if is_upsampled else flags
 
     def _follow(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
@@ -164,6 +171,9 @@ class Invocation:
 
     def _owner(self, number: int, told: Path) -> int | None:
         """The item that this number's video was made of: its own, another of the same batch, or nobody's."""
+        if self._members[number].is_upsampled:
+            # It runs alone, and what the engine tells is the prompt that it made.
+            return number if number not in self._finished else None
         try:
             prompt = told.read_bytes().decode()
         except (OSError, UnicodeDecodeError):
@@ -183,11 +193,12 @@ class Invocation:
         generate_s = round((time.monotonic() - self._logs.generates_since) / len(batch), 3)
         self._logs.close_item(item)
         try:
-            keep(member, video)
-        except OSError as error:
+            prompt = self._place(item)[1].read_text() if member.is_upsampled else None
+            keep(member, video, prompt)
+        except (OSError, UnicodeDecodeError) as error:
             report(self._events, member.attempt, failure_of(error))
         else:
-            report(self._events, member.attempt, Done(generate_s, member.controls))
+            report(self._events, member.attempt, Done(generate_s, member.controls, prompt))
 
     def _begin(self, attempt: Attempt) -> None:
         """What came before is saved by then, and is told before the next is."""
@@ -232,10 +243,10 @@ class Invocation:
                 self._logs.close_item(item)
 
 
-def keep(member: Pending, video: Path) -> None:
-    """The video into the attempt's folder, whole, and the prompt beside it."""
+def keep(member: Pending, video: Path, prompt: str | None) -> None:
+    """The video into the attempt's folder, whole, and the prompt that it was made with beside it."""
     attempt: Attempt = member.attempt
     with replacing(attempt.text) as part:
-        part.write_text(str(member.order["prompt"]))
+        part.write_text(str(member.order["prompt"]) if prompt is None else prompt)
     with replacing(attempt.video) as part:
         video.replace(part)

@@ -51,6 +51,11 @@ class Order:
         if bool(self.spec.get("is_av_sample", av)) != av:
             raise InvalidSpec("is_av_sample does not fit the checkpoint that this session has loaded")
 
+    def check_warm(self) -> None:
+        """Raises InvalidSpec for what only NVIDIA's command line does."""
+        if self.spec.get("upsample_prompt"):
+            raise InvalidSpec("upsample_prompt needs a host with mode = command: the upsampler would take all memory")
+
     def check_weights(self) -> None:
         """What the engine would refuse only after it was loaded, for a whole batch. Raises InvalidSpec."""
         for hint in self.hints:

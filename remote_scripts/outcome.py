@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Done:
+    """`prompt` is the longer one that the engine made itself, if it did."""
+
     generate_s: float
     controls: dict[str, Control]
+    prompt: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,9 @@ def report(events: Events, attempt: Attempt, outcome: Outcome) -> None:
     """Its log must be whole: its digest is told."""
     artifacts = attempt.artifacts()
     if isinstance(outcome, Done):
-        controls = {hint: {**asdict(made), "path": str(made.path)} for hint, made in outcome.controls.items()}
-        events.write(
-            "done", attempt=attempt.name, artifacts=artifacts, generate_s=outcome.generate_s, controls=controls
-        )
+        controls = {hint: {**asdict(control), "path": str(control.path)} for hint, control in outcome.controls.items()}
+        made = {"controls": controls} if outcome.prompt is None else {"controls": controls, "prompt": outcome.prompt}
+        events.write("done", attempt=attempt.name, artifacts=artifacts, generate_s=outcome.generate_s, **made)
     elif isinstance(outcome, Upsampled):
         events.write(
             "done", attempt=attempt.name, artifacts=artifacts, generate_s=outcome.generate_s, upsampling=outcome.told

@@ -29,6 +29,11 @@ class Pending:
     alone: bool = False
 
     @property
+    def is_upsampled(self) -> bool:
+        """Whether the engine is to make its prompt longer itself."""
+        return bool(self.order.spec.get("upsample_prompt"))
+
+    @property
     def is_cancelled(self) -> bool:
         return self.attempt.cancel.exists()
 

@@ -70,6 +70,7 @@ class WarmPipeline:
     def check(self, order: Order) -> None:
         """Raises InvalidSpec for what only another session could serve."""
         order.check_pipeline(self._start.pipeline, self._start.av)
+        order.check_warm()
         for hint in order.hints:
             loaded = self._loaded[hint]["ckpt_path"]
             if (asked_for := order[hint].get("ckpt_path", loaded)) != loaded:

@@ -11,6 +11,8 @@ from cosmosq.errors import InvalidInput
 from cosmosq.report.durations import duration
 from cosmosq.status import Phase, Status
 
+_TOLD_ELSEWHERE = ("attempt", "artifacts", "controls", "prompt")
+
 
 @click.command()
 @click.argument("job")
@@ -50,6 +52,7 @@ def _fields(job: dict[str, Any], retries: int) -> None:
             "prompt": f"{job['prompt_id']} {job['prompt_name'] or ''}",
             "text": output.one_line(job["text"], 200),
             "upsampled to": output.one_line(job["upsampled_text"] or "", 200),
+            "made longer by the engine": output.one_line(job["engine_text"] or "", 200),
             "asked": show_pairs({key: value for key, value in (job["upsampling"] or {}).items() if value is not None}),
             "host": f"{job['host']} ({job['engine']})",
             "priority": job["priority"],
@@ -106,7 +109,7 @@ def _events(events: list[dict[str, Any]]) -> None:
     output.emit("\nevents")
     rows = []
     for event in events:
-        told = {key: value for key, value in event["data"].items() if key not in ("attempt", "artifacts", "controls")}
+        told = {key: value for key, value in event["data"].items() if key not in _TOLD_ELSEWHERE}
         source = "session" if event["session_id"] else "worker"
         rows.append([output.clock(event["at"]), source, event["event"], output.one_line(show_pairs(told), 80)])
     output.emit_table(["when", "told by", "event", ""], rows)

@@ -15,6 +15,9 @@ in_one_spelling: Callable[[object], str] = json.JSONEncoder(sort_keys=True, ensu
 NEEDS_CONTROL = frozenset({"hdmap", "lidar"})
 """Hints whose control the engine cannot make from the input video."""
 
+ENGINE_SHOWS = ("vis", "edge", "depth", "seg")
+"""Hints whose control the engine's own prompt upsampler can be shown; it takes the first."""
+
 _WEIGHTS = tuple((hint, f"{hint}.weight") for hint in HINTS)
 _DEFAULTS: dict[str, Value] = {parameter.name: parameter.default for parameter in PARAMETERS}
 
@@ -94,6 +97,8 @@ def check_combination(values: Values, roles: Collection[str]) -> None:
         raise InvalidInput("upscale.weight goes with no other weight: upscale the result afterwards")
     if values["use_distilled"]:
         _check_distilled(values, hints)
+    if values["upsample_prompt"]:
+        _check_upsampled(hints, roles)
     for hint in hints:
         if hint in NEEDS_CONTROL and not values["is_av_sample"]:
             raise InvalidInput(f"{hint}.weight needs the driving model: give -s is_av_sample=true")
@@ -108,6 +113,16 @@ def _check_distilled(values: Values, hints: tuple[str, ...]) -> None:
         raise InvalidInput(f"use_distilled takes one hint, not {len(hints)}: set the other weights to 0")
     if hints[0] != "edge" and not values[f"{hints[0]}.checkpoint"]:
         raise InvalidInput(f"use_distilled with {hints[0]} needs {hints[0]}.checkpoint: only edge has a default")
+
+
+def _check_upsampled(hints: tuple[str, ...], roles: Collection[str]) -> None:
+    shown = next((hint for hint in ENGINE_SHOWS if hint in hints), None)
+    if shown is None:
+        raise InvalidInput(
+            f"upsample_prompt shows the engine a control: give one of {', '.join(ENGINE_SHOWS)} a weight"
+        )
+    if shown in ("depth", "seg") and shown not in roles:
+        raise InvalidInput(f"upsample_prompt needs a {shown} video to show: add one to the clip")
 
 
 def _check_without_input(values: Values, hints: tuple[str, ...], roles: Collection[str]) -> None:

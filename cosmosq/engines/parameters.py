@@ -93,6 +93,12 @@ _GENERAL = (
     ),
     Parameter(name="is_av_sample", type=bool, default=False, meaning="The model for driving scenes (hdmap, lidar)."),
     Parameter(
+        name="upsample_prompt",
+        type=bool,
+        default=False,
+        meaning="In command mode, transfer.py makes the prompt longer itself; see docs/upsampling.md for its limits.",
+    ),
+    Parameter(
         name="regional_prompts",
         type=str,
         default="",

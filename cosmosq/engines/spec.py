@@ -34,7 +34,6 @@ _OF_THE_BOX = frozenset(
         "offload_guardrail_models",
         "offload_prompt_upsampler",
         "offload_text_encoder_model",
-        "upsample_prompt",
         "video_save_folder",
         "video_save_name",
     }

@@ -42,6 +42,7 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
         **rows[0],
         "text": prompt.text,
         "upsampled_text": None if used.id == prompt.id else used.text,
+        "engine_text": _engine_text(session, job_id),
         "upsampling": _upsampling(session, job_id),
         "negative_text": prompt.negative_text,
         "digest": stored.digest,
@@ -54,6 +55,14 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
         "artifacts": _artifacts(session, job_id),
         "events": _all(session, select(Event).where(Event.job_id == job_id).order_by(Event.id)),
     }
+
+
+def _engine_text(session: Session, job_id: int) -> str | None:
+    """The longer prompt that the engine made itself for the newest attempt, if it was asked to."""
+    told = select(Event.data).where(Event.job_id == job_id, Event.event == "done").order_by(Event.id.desc()).limit(1)
+    data = session.scalar(told)
+    text = data.get("prompt") if data else None
+    return text if isinstance(text, str) else None
 
 
 def _upsampling(session: Session, job_id: int) -> dict[str, Any] | None:

@@ -144,7 +144,7 @@ ENQUEUED_FIELDS = {"id", "status", "prompt_id", "kind", "host", "new", "upsample
 ROW_FIELDS = {*JOB_FIELDS, *PROGRESS_FIELDS, "prompt_name", "phase_at"}
 SHOW_FIELDS = {
     *ROW_FIELDS, "text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed", "inputs",
-    "attempts", "artifacts", "events", "upsampled_text", "upsampling", "repeat",
+    "attempts", "artifacts", "events", "upsampled_text", "engine_text", "upsampling", "repeat",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 from cosmosq.checks import examine
 from cosmosq.engines.engine import session_key
 from cosmosq.engines.parameters import BY_NAME
+from cosmosq.errors import InvalidInput
 from cosmosq.session import remote
 from tests.acceptance.command_line import Shell
 from tests.integration.box_tools import frame_count, sha256
@@ -88,6 +89,44 @@ def test_run_does_the_full_cycle_in_command_mode(make: Make) -> None:
     shell.ok("run", "harbour", "-s", "num_steps=3", "--upscale")
     assert night.statuses() == ["succeeded", "succeeded"]
     assert [len(load["hints"]) for load in night.loads] == [1, 1]
+
+
+def test_the_engine_makes_a_prompt_longer_itself_and_what_it_made_is_recorded(make: Make) -> None:
+    night = make(host=COMMAND)
+    short = "a quiet harbour"
+    job = night.enqueue(short, upsample_prompt=True)
+    beside = [night.enqueue(short, seed=seed) for seed in (1, 2)]
+    night.work()
+    assert night.statuses() == ["succeeded"] * 3
+    prompts = [generation["received"]["prompt"] for generation in night.generations]
+    longer = (night.video(job).parent / "prompt.txt").read_text()
+    assert len(longer) > len(short)
+    assert sorted(prompts) == sorted([longer, short, short]), "the others have their own process, and prompt"
+    assert night.job(job)["text"] == short, "the original is kept"
+    assert night.job(job)["engine_text"] == longer
+    assert night.job(beside[0])["engine_text"] is None
+    (upsampling,) = night.box_ledger("upsampling")
+    assert (upsampling["prompt"], len(upsampling["images"])) == (short, 2), "the first two frames of the control"
+
+
+def test_the_engines_own_upsampling_fails_with_what_is_too_long_as_it_does_there(make: Make) -> None:
+    night = make(host=COMMAND)
+    job = night.enqueue("a quiet harbour " * 1400, upsample_prompt=True)
+    night.work()
+    found = night.job(job)
+    assert (found["status"], found["error"]) == ("failed", "prompt_too_long")
+    assert "longer than the maximum model length" in found["message"]
+
+
+def test_the_engines_own_upsampling_is_refused_where_it_cannot_be(make: Make) -> None:
+    warm = make()
+    with pytest.raises(InvalidInput, match='needs mode = "command"'):
+        warm.enqueue("a harbour", upsample_prompt=True)
+    with pytest.raises(InvalidInput, match="give one of vis, edge, depth, seg a weight"):
+        warm.enqueue("a harbour", upsample_prompt=True, edge_weight=0, keypoint_weight=0.5)
+    with pytest.raises(InvalidInput, match="needs a seg video"):
+        warm.enqueue("a harbour", upsample_prompt=True, edge_weight=0, seg_weight=0.5)
+    assert warm.statuses() == []
 
 
 def test_a_check_wants_torchrun_where_the_command_line_runs(make: Make, tmp_path: Path) -> None:

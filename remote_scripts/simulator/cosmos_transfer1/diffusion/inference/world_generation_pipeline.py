@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from simulated import bars, faults, gpu, ledger, log, memory
 from simulated.generation import Generation, shape_of
+from simulated.own_upsampler import OwnUpsampler
 from simulated.request import Request, guides_of, regions_of
 from simulated.settings import Settings
 
@@ -129,6 +130,7 @@ class DiffusionControl2WorldGenerationPipeline:
         self.disable_guardrail = disable_guardrail
         self.cutoff_frame = cutoff_frame
         self._load_network()
+        self._own = OwnUpsampler(self.control_inputs, checkpoint_dir) if upsample_prompt else None
 
     def reload_model(self, control_inputs: ControlInputs) -> None:
         """Drops the network and loads it for another set of hints."""
@@ -161,6 +163,8 @@ class DiffusionControl2WorldGenerationPipeline:
         assert len(paths) == batch_size, "Number of prompts and videos must match"
         assert len(controls) == batch_size, "Number of control inputs must match batch size"
         log.info(f"Running batch generation with batch_size={batch_size}")
+        if self._own is not None:
+            prompts = self._longer(self._own, prompts, paths, save_folder)
         log.info("Running guardrail checks on all prompts")
         safe = [number for number, text in enumerate(prompts) if self._is_safe(number, text)]
         if not safe:
@@ -176,6 +180,15 @@ class DiffusionControl2WorldGenerationPipeline:
             received = self._received(prompts[i], paths[i], negative_prompt, controls[i], save_folder)
             ledger.generated(began_at, received)
         return videos, [prompts[i] for i in safe]
+
+    def _longer(self, own: OwnUpsampler, prompts: list[str], paths: list[str], folder: str) -> list[str]:
+        """Each shown the control of the whole process, as the engine does it."""
+        if self.offload_network:
+            gpu.free()
+        presets = (self.blur_strength, self.canny_threshold)
+        longer = [own.upsample(prompt, path, folder, presets) for prompt, path in zip(prompts, paths, strict=True)]
+        gpu.for_pipeline()
+        return longer
 
     def _is_safe(self, number: int, prompt: str) -> bool:
         if prompt.strip() and not faults.blocks(prompt):
