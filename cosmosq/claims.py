@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from cosmosq import policy, upsampling
+from cosmosq import offloading, policy, upsampling
 from cosmosq.db import Ledger
 from cosmosq.engines.engine import UPSAMPLING_KEYS
 from cosmosq.errors import StaleClaim
@@ -367,6 +367,7 @@ def finish(
         if outcome.answer is not None:
             # In the transaction that lets the dependent jobs start: they are made with it.
             upsampling.keep(session, claim.job_id, outcome.answer, simulated=attempt.simulated, now=now)
+        outcome = _offloaded(session, attempt, outcome, now)
         job = session.get_one(Job, claim.job_id)
         failed = outcome.status == Status.FAILED
         failures = job.failures + (failed and outcome.repeat != Repeat.UNCOUNTED)
@@ -380,6 +381,16 @@ def finish(
         elif outcome.repeat == Repeat.BACKOFF and backoff_s:
             values["due_at"] = now + timedelta(seconds=pause_s(backoff_s, failures))
         return _leave(session, claim, target, now, values)
+
+
+def _offloaded(session: Session, attempt: Attempt, outcome: Outcome, now: datetime) -> Outcome:
+    """What ran out of memory is repeated with more of it, or not at all."""
+    if outcome.error != "out_of_memory" or outcome.repeat == Repeat.NEVER or attempt.session_id is None:
+        return outcome
+    if not offloading.move_on(session, attempt.job_id, attempt.session_id):
+        return replace(outcome, repeat=Repeat.NEVER)
+    record(session, "offloaded", now, job_id=attempt.job_id, attempt_id=attempt.id)
+    return outcome
 
 
 def _leave(session: Session, claim: Claim, target: Status, now: datetime, values: dict[str, Any]) -> Status:

@@ -235,7 +235,8 @@ HOST_KEYS = (
         name="offload",
         default=[],
         allowed=f"a list of {', '.join(OFFLOADABLE)}",
-        meaning="Models that leave the GPU between uses: less memory, much slower.",
+        meaning="Models that leave the GPU between uses: less memory, much slower. "
+        "What runs out of memory is repeated once with all of them; so is all of its kind if nothing fitted without.",
         accepts=lambda value: isinstance(value, list) and all(item in OFFLOADABLE for item in value),
     ),
     Key(

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from cosmosq import jobs, prompts, upsampling
+from cosmosq import jobs, offloading, prompts, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.db import Ledger, add_rows, insert_rows
 from cosmosq.engines.assignment import (
@@ -254,6 +254,7 @@ def _insert(
     if not wishes:
         return []
     sets = _parameter_sets(session, wishes.values())
+    instead = offloading.needed(session, shared["host"])
     rows = [
         {
             **shared,
@@ -261,7 +262,7 @@ def _insert(
             "prompt_id": wish.prompt_id,
             "parameter_set_id": sets[wish.set_digest],
             "digest": digest[:64],
-            "session_key": wish.model(shared["engine"]),
+            "session_key": instead.get(model := wish.model(shared["engine"]), model),
         }
         for digest, wish in wishes.items()
     ]

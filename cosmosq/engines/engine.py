@@ -93,6 +93,11 @@ def upsampling_key(engine: str) -> dict[str, Any]:
     return {"engine": engine, "pipeline": UPSAMPLE, "hints": [], "av": False, "checkpoints": {}}
 
 
+def offloaded_key(key: Mapping[str, Any]) -> dict[str, Any]:
+    """The key of a session that offloads all models, for what ran out of memory in one that does not."""
+    return {**key, "offloaded": True}
+
+
 def encode_key(key: Mapping[str, Any]) -> str:
     """The key as the ledger stores it."""
     return json.dumps(key, sort_keys=True)

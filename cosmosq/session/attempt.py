@@ -8,7 +8,9 @@ from typing import Any
 
 from cosmosq import claims
 from cosmosq.claims import Claim, Outcome
+from cosmosq.config_keys import OFFLOADABLE
 from cosmosq.errors import CosmosqError, HostFailed, StaleClaim, StorageFailed, Unreachable
+from cosmosq.retries import Repeat
 from cosmosq.session import answers, events, outcome, remote, results
 from cosmosq.session.events import Ending
 from cosmosq.session.flight import Abandoned, Accepted, Flight, Recall, Returned
@@ -148,7 +150,7 @@ def _bring_home(site: Site, claim: Claim, order: Order, ending: Ending, folder: 
     claims.enter(site.ledger, claim, Phase.DOWNLOADING, site.now())
     session = _session_of(site, claim)
     if session is None or ending.event != "done":
-        return _with_logs(site, claim, outcome.refused(ending, site.settings), folder)
+        return _with_logs(site, claim, _refused(site, ending), folder)
     source = session.folder.attempt(claim.name)
     with site.landing:
         if site.abandoned.is_set():
@@ -162,6 +164,12 @@ def _bring_home(site: Site, claim: Claim, order: Order, ending: Ending, folder: 
         results.promote(rows, _arrivals(claim, folder), folder)
     generate_s = events.seconds(ending.data.get("generate_s"))
     return Outcome(status=Status.SUCCEEDED, generate_s=generate_s, artifacts=_relative(site, rows), answer=answer)
+
+
+def _refused(site: Site, ending: Ending) -> Outcome:
+    ended = outcome.refused(ending, site.settings)
+    is_hopeless = ended.error == "out_of_memory" and set(OFFLOADABLE) <= set(site.config.offload)
+    return replace(ended, repeat=Repeat.NEVER) if is_hopeless else ended
 
 
 def _arrivals(claim: Claim, folder: Path) -> Path:

@@ -52,6 +52,8 @@ class Flight:
         """Set by the watch."""
         self.has_landed = False
         """Whether nothing more is expected of the session; set by both."""
+        self.has_failed = False
+        """Whether it was told of an end that is no success; what follows from that is known once it is recorded."""
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._recalled: set[type] = set()
 
@@ -67,6 +69,10 @@ class Flight:
             if kind in self._recalled:
                 return
             self._recalled.add(kind)
+        elif isinstance(news, Ending):
+            self.has_failed = news.event != "done"
+        elif isinstance(news, Exception) and not isinstance(news, Returned):
+            self.has_failed = True
         self._news.put(news)
 
     def may_be_recalled_again(self) -> None:

@@ -13,7 +13,7 @@ from cosmosq import upsampling
 from cosmosq.claims import Claim
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import from_columns
-from cosmosq.engines.engine import session_key, upsampling_key
+from cosmosq.engines.engine import key_digest, offloaded_key, session_key, upsampling_key
 from cosmosq.engines.parameter import Values
 from cosmosq.engines.spec import render
 from cosmosq.engines.upsampling import Request
@@ -66,13 +66,16 @@ class Order:
     title: str
     """For the name of the results' folder."""
     created_at: datetime
+    is_offloaded: bool = False
+    """Whether its session must offload all models."""
     upsample: Request | None = None
     """What an upsampling is asked."""
 
     @property
     def key(self) -> Mapping[str, Any]:
         """What a session must have to serve it."""
-        return upsampling_key(self.engine) if self.upsample else session_key(self.engine, self.values)
+        key = upsampling_key(self.engine) if self.upsample else session_key(self.engine, self.values)
+        return offloaded_key(key) if self.is_offloaded else key
 
     def spec(self, host: Host) -> dict[str, Any]:
         """The controlnet spec, or what the upsampler is asked, with paths on the host."""
@@ -102,11 +105,13 @@ def read_order(session: Session, workspace: Workspace, job_id: int) -> Order:
     inputs = _pinned(session, job.id)
     if job.kind == Kind.UPSCALE and not inputs:
         inputs = (_source(session, workspace, job.id),)
+    values = from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns})
     return Order(
         job_id=job.id,
         kind=Kind(job.kind),
         text=prompt.text,
-        values=from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns}),
+        values=values,
+        is_offloaded=job.session_key == key_digest(offloaded_key(session_key(job.engine, values))),
         engine=job.engine,
         inputs=inputs,
         title=title,

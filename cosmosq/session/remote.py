@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from cosmosq.config_keys import OFFLOADABLE
 from cosmosq.engines.engine import encode_key, get_engine, key_in_mode, mode_in_key, text_digest
 from cosmosq.errors import CosmosqError
 from cosmosq.models import EngineSession
@@ -97,7 +98,7 @@ def _start_order(
         },
         "key": dict(key),
         "checkpoint_dir": site.config.checkpoint_dir,
-        "offload": list(site.config.offload),
+        "offload": list(OFFLOADABLE if key.get("offloaded") else site.config.offload),
         "batch_size": site.config.batch_size,
         "num_gpus": site.config.num_gpus,
         "idle_exit_s": IDLE_EXIT_S,

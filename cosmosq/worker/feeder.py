@@ -187,7 +187,12 @@ class Feeder:
             self._launch(claim)
 
     def _has_room(self) -> bool:
-        """One at a time is on its way to the inbox, so that they arrive there in their order."""
+        """One at a time is on its way to the inbox, so that they arrive there in their order.
+
+        After a session is gone, what its end means for the next one must be recorded first.
+        """
+        if self._slot.current is None and any(flight.has_failed for flight in list(self._flights)):
+            return False
         aloft, most = self._aloft(), self._site.config.ahead + 1
         return len(aloft) < most and len(self._flights) < most + LANDING and all(flight.is_sent for flight in aloft)
 
