@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # Most tests wait for processes, servers and clocks: three at once keep two cores busy.
 PYTEST := $(BIN)/python -m pytest -n 3 --dist loadfile
 
-.PHONY: demo test check format lint types layers coverage docs docs-check bench clean
+.PHONY: demo test chaos check format lint types layers coverage docs docs-check bench clean
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,10 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(PYTEST)
+
+# The nights of tests/chaos with 200 seeds; `make test` has five.
+chaos: $(VENV)/.installed-dev
+	COSMOSQ_CHAOS_SEEDS=1-200 $(PYTEST) --dist load tests/chaos
 
 check: $(VENV)/.installed-dev lint types layers docs-check coverage
 
@@ -44,7 +48,11 @@ coverage: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/reference.py
 
-docs-check: $(VENV)/.installed-dev
+docs-# The nights of tests/chaos with 200 seeds; `make test` has five.
+chaos: $(VENV)/.installed-dev
+	COSMOSQ_CHAOS_SEEDS=1-200 $(PYTEST) --dist load tests/chaos
+
+check: $(VENV)/.installed-dev
 	$(BIN)/python docs/reference.py --check
 
 bench: $(VENV)/.installed-dev

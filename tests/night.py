@@ -100,11 +100,14 @@ class Night:
         wishes = wishes_for(self.ledger, prompt_ids, given, Request())
         return [a.id for a in enqueue(self.ledger, self.config.host(), wishes, now=now(), priority=priority)]
 
-    def worker(self, *arguments: str, first: str = "") -> "subprocess.Popen[str]":
+    def worker(
+        self, *arguments: str, first: str = "", environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[str]":
         """A real worker process.
 
         Args:
             first: Python that it runs before all else, to shorten what it would wait for.
+            environment: beside our own.
         """
         command = [
             sys.executable,
@@ -116,7 +119,13 @@ class Night:
             "0.02",
             *arguments,
         ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, **(environment or {})},
+        )
         self.processes.append(process)
         return process
 

@@ -1,0 +1,1 @@
+"""Whole nights in which everything that can go wrong does, from a seed."""
