@@ -1,41 +1,22 @@
 """Claims: a worker's right to a job, from taking it to the end of its attempt. Only this module writes attempts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    ColumnElement,
-    Row,
-    Select,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    func,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy.orm import Session
 
-from cosmosq import offloading, policy, upsampling
+from cosmosq import offloading, upsampling, waiting
 from cosmosq.db import Ledger
-from cosmosq.engines.engine import UPSAMPLING_KEYS
 from cosmosq.errors import StaleClaim
-from cosmosq.models import Artifact, Attempt, Dependency, Event, Job
+from cosmosq.models import Artifact, Attempt, Event, Job
 from cosmosq.moves import cancel_dependents, move, record
-from cosmosq.policy import Waiting
 from cosmosq.retries import Repeat, pause_s
 from cosmosq.status import UNSUCCESSFUL, Phase, Status
 from cosmosq.upsampling import Answer
-
-_Head = Row[int, int, str, datetime | None, datetime]
-"""Id, priority, key, earliest start and time of enqueueing of the job at the head of the line."""
-_Statement = Select[int, int, str, datetime | None, datetime]
 
 
 def attempt_name(job_id: int, number: int) -> str:
@@ -80,110 +61,6 @@ class Outcome:
     """Rows for `artifacts`, without the attempt."""
 
 
-def eligible(
-    host: str | BindParameter[str],
-    only: Sequence[int] | None = None,
-    now: datetime | BindParameter[datetime] | None = None,
-) -> ColumnElement[bool]:
-    """Condition on Job: may start on `host`, at any time or `now`; `only` narrows it to some ids."""
-    needed = aliased(Job)
-    unmet = exists().where(
-        Dependency.job_id == Job.id, Dependency.depends_on_id == needed.id, needed.status != Status.SUCCEEDED
-    )
-    parts = [Job.host == host, Job.status == Status.QUEUED, ~unmet]
-    if now is not None:
-        parts.append(or_(Job.due_at.is_(None), Job.due_at <= now))
-    if only is not None:
-        parts.append(Job.id.in_(only))
-    return and_(*parts)
-
-
-def is_empty(ledger: Ledger, host: str, only: Sequence[int] | None = None) -> bool:
-    """Whether no job of the host will start, now or when it is due."""
-    with ledger.read() as session:
-        return session.scalar(select(Job.id).where(eligible(host, only)).limit(1)) is None
-
-
-def next_in_line(
-    ledger: Ledger,
-    host: str,
-    *,
-    now: datetime,
-    only: Sequence[int] | None = None,
-    open_key: str | None = None,
-    max_overtake: int = 0,
-) -> Waiting | None:
-    """The job to start next; see `policy.choose` for the last two arguments."""
-    with ledger.read() as session:
-        head = _head(session, host, only, now)
-        if head is None:
-            return None
-        is_early = head.session_key in UPSAMPLING_KEYS
-        found = Waiting(id=head.id, priority=head.priority, key=head.session_key, is_early=is_early)
-        if open_key is None or open_key == head.session_key:
-            return found
-        line = _Line(session, host, only, now)
-        fitting = line.first(_fitting_in_line, priority=head.priority, key=open_key)
-        if fitting is None:
-            return found
-        seen = replace(found, overtaken=_overtaken(session, host, head))
-    others = Waiting(id=fitting.id, priority=fitting.priority, key=fitting.session_key)
-    return policy.choose([seen, others], open_key, max_overtake)
-
-
-def _head(session: Session, host: str, only: Sequence[int] | None, now: datetime) -> _Head | None:
-    """Highest priority first; within it upsamplings, so that their model is loaded once for all; then the oldest."""
-    line = _Line(session, host, only, now)
-    oldest = line.first(_in_line)
-    if oldest is None or oldest.session_key in UPSAMPLING_KEYS:
-        return oldest
-    return line.first(_upsamplings_in_line, priority=oldest.priority) or oldest
-
-
-def _overtaken(session: Session, host: str, head: _Head) -> int:
-    """How many younger jobs began since this one could."""
-    queued = select(func.max(Event.at)).where(Event.job_id == head.id, Event.event == Status.QUEUED)
-    since = max(filter(None, (session.scalar(queued), head.due_at, head.created_at)))
-    younger = (Job.host == host, Job.priority == head.priority, Job.id > head.id, Job.started_at >= since)
-    return session.scalar(select(func.count()).where(*younger)) or 0
-
-
-@dataclass(frozen=True)
-class _Line:
-    """The jobs that could start on a host now."""
-
-    session: Session
-    host: str
-    only: Sequence[int] | None
-    now: datetime
-
-    def first(self, which: Callable[[tuple[int, ...] | None], _Statement], **more: object) -> _Head | None:
-        """The first of them that a statement finds."""
-        only = None if self.only is None else tuple(self.only)
-        return self.session.execute(which(only), {"host": self.host, "now": self.now, **more}).first()
-
-
-# A worker asks several times a second for all of the night: to build a statement takes longer than to execute it.
-
-
-@lru_cache(maxsize=8)
-def _in_line(only: tuple[int, ...] | None) -> _Statement:
-    """Highest priority first, oldest within it."""
-    columns = (Job.id, Job.priority, Job.session_key, Job.due_at, Job.created_at)
-    condition = eligible(bindparam("host"), only, bindparam("now"))
-    return select(*columns).where(condition).order_by(Job.priority.desc(), Job.id).limit(1)
-
-
-@lru_cache(maxsize=8)
-def _upsamplings_in_line(only: tuple[int, ...] | None) -> _Statement:
-    return _in_line(only).where(Job.priority == bindparam("priority"), Job.session_key.in_(UPSAMPLING_KEYS))
-
-
-@lru_cache(maxsize=8)
-def _fitting_in_line(only: tuple[int, ...] | None) -> _Statement:
-    return _in_line(only).where(Job.priority == bindparam("priority"), Job.session_key == bindparam("key"))
-
-
 def claim(
     ledger: Ledger,
     host: str,
@@ -196,7 +73,7 @@ def claim(
 ) -> Claim | None:
     """Take the next job of the host; None when there is none."""
     with ledger.write() as session:
-        head = _head(session, host, only, now)
+        head = waiting.head(session, host, only, now)
         if head is None:
             return None
         job = session.get_one(Job, head.id)

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from cosmosq import claims
+from cosmosq import claims, waiting
 from cosmosq.claims import Claim
 from cosmosq.engines.engine import get_engine
 from cosmosq.errors import StaleClaim
@@ -102,7 +102,7 @@ class Feeder:
         return True
 
     def _is_empty(self) -> bool:
-        return claims.is_empty(self._site.ledger, self._site.host.name, self._only)
+        return waiting.is_empty(self._site.ledger, self._site.host.name, self._only)
 
     # In flight
 
@@ -204,7 +204,7 @@ class Feeder:
         current = self._slot.current
         aloft = self._aloft()
         open_key = aloft[0].claim.key if aloft else current.key_digest if current is not None else None
-        return claims.next_in_line(
+        return waiting.next_in_line(
             self._site.ledger,
             self._site.host.name,
             now=self._site.now(),

@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from cosmosq import claims
+from cosmosq import claims, waiting
 from cosmosq.claims import Claim
 from cosmosq.errors import HostFailed
 from cosmosq.session.remote import RemoteSession, record_end, unended
@@ -85,12 +85,12 @@ class Line:
         """Id of the job that could start now."""
         if self._adopted:
             return self._adopted[0].job_id
-        following = claims.next_in_line(self.site.ledger, self.site.host.name, now=self.site.now(), only=self._only)
+        following = waiting.next_in_line(self.site.ledger, self.site.host.name, now=self.site.now(), only=self._only)
         return following.id if following else None
 
     def is_empty(self) -> bool:
         """Whether nothing is left that could start, now or when it is due."""
-        return not self._adopted and claims.is_empty(self.site.ledger, self.site.host.name, self._only)
+        return not self._adopted and waiting.is_empty(self.site.ledger, self.site.host.name, self._only)
 
     def serve_all(self) -> None:
         """Serve jobs until there is none; return at once if another thread does that already."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, text
 
-from cosmosq import claims, jobs
+from cosmosq import claims, jobs, waiting
 from cosmosq.claims import Claim, Outcome
 from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, MoveRefused, StaleClaim
@@ -183,7 +183,7 @@ def test_a_claim_says_who_holds_the_job_until_when(ledger: Ledger) -> None:
 @pytest.mark.parametrize("status", [status for status in Status if status != Status.QUEUED])
 def test_only_queued_jobs_are_claimed(ledger: Ledger, status: Status) -> None:
     _add(ledger, status=status)
-    assert claims.next_in_line(ledger, "sim", now=NOW) is None
+    assert waiting.next_in_line(ledger, "sim", now=NOW) is None
     assert _claim(ledger) is None
 
 
@@ -193,9 +193,9 @@ def test_a_worker_claims_the_jobs_of_its_host_and_of_its_list_alone(ledger: Ledg
     assert _claimed(ledger, only=[second, other]).job_id == second
     assert _claimed(ledger).job_id == first
     assert _claim(ledger) is None
-    waiting = claims.next_in_line(ledger, "gpu", now=NOW)
-    assert waiting is not None
-    assert waiting.id == other
+    found = waiting.next_in_line(ledger, "gpu", now=NOW)
+    assert found is not None
+    assert found.id == other
 
 
 def test_a_job_waits_for_the_one_it_depends_on(ledger: Ledger) -> None:
@@ -292,7 +292,7 @@ def test_processes_that_claim_at_once_never_get_the_same_job(ledger: Ledger) -> 
 
 
 def _next(ledger: Ledger, open_key: str | None = None, max_overtake: int = 9, now: datetime = NOW) -> int | None:
-    found = claims.next_in_line(ledger, "sim", now=now, open_key=open_key, max_overtake=max_overtake)
+    found = waiting.next_in_line(ledger, "sim", now=now, open_key=open_key, max_overtake=max_overtake)
     return found.id if found else None
 
 
@@ -330,7 +330,7 @@ def test_a_job_is_not_started_before_it_is_due(ledger: Ledger) -> None:
     assert _next(ledger) == early[0]
     assert _claimed(ledger).job_id == early[0]
     assert (_next(ledger), _claim(ledger)) == (None, None)
-    assert not claims.is_empty(ledger, "sim")
+    assert not waiting.is_empty(ledger, "sim")
     assert _next(ledger, now=LATER) == late[0]
 
 
