@@ -48,11 +48,7 @@ coverage: $(VENV)/.installed-dev
 docs: $(VENV)/.installed-dev
 	$(BIN)/python docs/reference.py
 
-docs-# The nights of tests/chaos with 200 seeds; `make test` has five.
-chaos: $(VENV)/.installed-dev
-	COSMOSQ_CHAOS_SEEDS=1-200 $(PYTEST) --dist load tests/chaos
-
-check: $(VENV)/.installed-dev
+docs-check: $(VENV)/.installed-dev
 	$(BIN)/python docs/reference.py --check
 
 bench: $(VENV)/.installed-dev

@@ -52,10 +52,16 @@ def next_in_line(
     only: Sequence[int] | None = None,
     open_key: str | None = None,
     max_overtake: int = 0,
+    among: ColumnElement[bool] | None = None,
 ) -> Waiting | None:
-    """The job to start next; see `policy.choose` for the last two arguments."""
+    """The job to start next.
+
+    Args:
+        open_key: see `policy.choose`, also for `max_overtake`.
+        among: a further condition on Job.
+    """
     with ledger.read() as session:
-        line = _Line(session, host, only, now)
+        line = _Line(session, host, only, now, among)
         first = line.head()
         if first is None:
             return None
@@ -92,6 +98,7 @@ class _Line:
     host: str
     only: Sequence[int] | None
     now: datetime
+    among: ColumnElement[bool] | None = None
 
     def head(self) -> Head | None:
         """See `head`."""
@@ -102,8 +109,10 @@ class _Line:
 
     def first(self, which: Callable[[tuple[int, ...] | None], _Statement], **more: object) -> Head | None:
         """The first of them that a statement finds."""
-        only = None if self.only is None else tuple(self.only)
-        return self.session.execute(which(only), {"host": self.host, "now": self.now, **more}).first()
+        statement = which(None if self.only is None else tuple(self.only))
+        if self.among is not None:
+            statement = statement.where(self.among)
+        return self.session.execute(statement, {"host": self.host, "now": self.now, **more}).first()
 
 
 # A worker asks several times a second for all of the night: to build a statement takes longer than to execute it.

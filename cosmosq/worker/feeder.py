@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from cosmosq import claims, waiting
+from cosmosq import claims
 from cosmosq.claims import Claim
 from cosmosq.engines.engine import get_engine
 from cosmosq.errors import StaleClaim
@@ -15,6 +15,7 @@ from cosmosq.session.flight import Abandoned, Flight, JobCancelled, Recall, Retu
 from cosmosq.session.site import Site
 from cosmosq.session.slot import Slot
 from cosmosq.session.watch import Watch
+from cosmosq.worker.lineup import Lineup
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +37,11 @@ class Feeder:
         lease_s: float,
         stopping: Callable[[], bool],
         linger: bool,
-        only: Sequence[int] | None,
+        lineup: Lineup,
     ) -> None:
         """Args as of `Line`."""
         self._site, self._slot, self._owner, self._lease_s = site, slot, owner, lease_s
-        self._stopping, self._linger, self._only = stopping, linger, only
+        self._stopping, self._linger, self._lineup = stopping, linger, lineup
         self._flights: list[Flight] = []
         self._watches: dict[str, Watch] = {}
         self._stirred = threading.Event()
@@ -82,6 +83,8 @@ class Feeder:
         self._pass_on_wishes()
         if self._stopping():
             self._finish_the_current_one()
+        elif refusal := self._lineup.shut():
+            self._take_back([flight for flight in self._aloft() if not flight.is_accepted], refusal.reason)
         else:
             self._make_way()
             self._fill()
@@ -91,18 +94,15 @@ class Feeder:
         if self._flights or self._failures:
             self._idle_at = None
             return False
-        if self._stopping():
+        if self._stopping() or self._lineup.shut():
             return True
         if self._idle_at is None:
             self._idle_at = time.monotonic()
             # One round more: what is next has not been asked since the last one landed.
             return False
-        if self._slot.current is not None and (self._linger or not self._is_empty()):
+        if self._slot.current is not None and (self._linger or not self._lineup.is_empty()):
             return time.monotonic() - self._idle_at > self._site.config.idle_close
         return True
-
-    def _is_empty(self) -> bool:
-        return waiting.is_empty(self._site.ledger, self._site.host.name, self._only)
 
     # In flight
 
@@ -156,23 +156,28 @@ class Feeder:
     def _finish_the_current_one(self) -> None:
         aloft = self._aloft()
         current = [flight for flight in aloft if flight.is_accepted] or aloft[:1]
-        for flight in aloft:
-            if flight not in current:
-                flight.tell(Recall(Returned("the worker stops")))
+        self._take_back([flight for flight in aloft if flight not in current], "the worker stops")
+
+    def _take_back(self, flights: Sequence[Flight], reason: str) -> None:
+        for flight in flights:
+            flight.tell(Recall(Returned(reason)))
 
     # Who comes next
 
     def _make_way(self) -> None:
         """What only waits in the inbox gives way to a job of higher priority."""
         waiting = [flight for flight in self._aloft() if not flight.is_accepted]
-        if not waiting or (first := self._next()) is None:
+        lowest = min((flight.claim.priority for flight in waiting), default=None)
+        first = self._lineup.first(self._open_key()) if waiting else None
+        # The gate is only asked where something would come of it.
+        if first is None or lowest is None or first.priority <= lowest:
             return
-        for flight in waiting:
-            if flight.claim.priority < first.priority:
-                flight.tell(Recall(Returned(f"job {first.id} goes first")))
+        if (job := self._lineup.next(self._open_key())) is not None:
+            lesser = [flight for flight in waiting if flight.claim.priority < job.priority]
+            self._take_back(lesser, f"job {job.id} goes first")
 
     def _fill(self) -> None:
-        while self._has_room() and (following := self._next()) is not None and self._fits(following):
+        while self._has_room() and (following := self._lineup.next(self._open_key())) and self._fits(following):
             claim = claims.claim(
                 self._site.ledger,
                 self._site.host.name,
@@ -200,15 +205,6 @@ class Feeder:
         """Another model is only loaded once the session has nothing left to do."""
         return all(flight.claim.key == following.key for flight in self._aloft())
 
-    def _next(self) -> Waiting | None:
-        current = self._slot.current
-        aloft = self._aloft()
-        open_key = aloft[0].claim.key if aloft else current.key_digest if current is not None else None
-        return waiting.next_in_line(
-            self._site.ledger,
-            self._site.host.name,
-            now=self._site.now(),
-            only=self._only,
-            open_key=open_key,
-            max_overtake=self._site.settings.max_overtake,
-        )
+    def _open_key(self) -> str | None:
+        current, aloft = self._slot.current, self._aloft()
+        return aloft[0].claim.key if aloft else current.key_digest if current is not None else None

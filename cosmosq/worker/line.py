@@ -4,13 +4,15 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from cosmosq import claims, waiting
+from cosmosq import claims
 from cosmosq.claims import Claim
 from cosmosq.errors import HostFailed
 from cosmosq.session.remote import RemoteSession, record_end, unended
 from cosmosq.session.site import Site
 from cosmosq.session.slot import Slot
 from cosmosq.worker.feeder import Feeder
+from cosmosq.worker.gate import Gate, Refusal
+from cosmosq.worker.lineup import Lineup
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +29,22 @@ class Line:
         stopping: Callable[[], bool],
         linger: bool,
         only: Sequence[int] | None,
+        gate: Gate,
     ) -> None:
         """
         Args:
             stopping: whether to end after the current job.
             linger: keep an open session for `idle_close` seconds in case a job comes.
             only: the jobs to serve; None for all.
+            gate: what may keep them from starting.
         """
         self.site = site
         self.slot = Slot(site)
         self._owner, self._lease_s = owner, lease_s
-        self._stopping, self._only = stopping, only
-        self._feeder = Feeder(site, self.slot, owner, lease_s=lease_s, stopping=stopping, linger=linger, only=only)
+        self._stopping, self._lineup = stopping, Lineup(site, gate, only)
+        self._feeder = Feeder(
+            site, self.slot, owner, lease_s=lease_s, stopping=stopping, linger=linger, lineup=self._lineup
+        )
         self._adopted: list[Claim] = []
         self._busy = threading.Lock()
 
@@ -85,12 +91,16 @@ class Line:
         """Id of the job that could start now."""
         if self._adopted:
             return self._adopted[0].job_id
-        following = waiting.next_in_line(self.site.ledger, self.site.host.name, now=self.site.now(), only=self._only)
+        following = self._lineup.next()
         return following.id if following else None
 
+    def standstill(self) -> Refusal | None:
+        """Why none of the jobs that wait may start; None if one may, or if none waits."""
+        return None if self._adopted else self._lineup.standstill()
+
     def is_empty(self) -> bool:
-        """Whether nothing is left that could start, now or when it is due."""
-        return not self._adopted and waiting.is_empty(self.site.ledger, self.site.host.name, self._only)
+        """Whether nothing is left that could start, now or when it is due, as the gate stands."""
+        return not self._adopted and self._lineup.is_empty()
 
     def serve_all(self) -> None:
         """Serve jobs until there is none; return at once if another thread does that already."""

@@ -22,6 +22,7 @@ from cosmosq.queue import Queue
 from cosmosq.session.flight import Abandoned
 from cosmosq.session.site import Site
 from cosmosq.worker import registry
+from cosmosq.worker.gate import Gate, Gates
 from cosmosq.worker.line import Line
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,12 @@ class _Shift:
             stopping=self.consumer.stop_flag.is_set,
             linger=not worker.until_empty,
             only=worker.only,
+            gate=self._gate(site),
         )
+
+    def _gate(self, site: Site) -> Gate:
+        """Everything that may keep jobs from starting on a host."""
+        return Gates([])
 
     def work(self) -> bool:
         """From reconciling to the last thread's end; False if work was left running."""

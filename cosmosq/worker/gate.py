@@ -1,0 +1,45 @@
+"""What keeps jobs from starting on a host: gates, asked in one place before each start."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement
+
+from cosmosq.policy import Waiting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """Why a job does not start now."""
+
+    reason: str
+    """For people, in a line, such as `outside the window until 22:00`."""
+    is_final: bool = False
+    """Whether it holds for as long as this worker lives: with nothing else to do, it ends."""
+    others: ColumnElement[bool] | None = None
+    """Condition on Job of those that may start before it; None: all behind it wait too."""
+
+
+class Gate:
+    """Open as it stands; one that is not says so in one of the two."""
+
+    def shut(self) -> Refusal | None:
+        """Why no job starts now: what waits in the inbox is taken back, what runs is finished, the GPU is freed."""
+        return None
+
+    def refuse(self, job: Waiting) -> Refusal | None:
+        """Why this job does not start now, though others may."""
+        return None
+
+
+class Gates(Gate):
+    """Several in a row; the first that is not open is the reason."""
+
+    def __init__(self, gates: Sequence[Gate]) -> None:
+        self._gates = tuple(gates)
+
+    def shut(self) -> Refusal | None:
+        return next(filter(None, (gate.shut() for gate in self._gates)), None)
+
+    def refuse(self, job: Waiting) -> Refusal | None:
+        return next(filter(None, (gate.refuse(job) for gate in self._gates)), None)
