@@ -70,11 +70,12 @@ def claim(
     simulated: bool,
     now: datetime,
     only: Sequence[int] | None = None,
+    key: str | None = None,
 ) -> Claim | None:
-    """Take the next job of the host; None when there is none."""
+    """Take the next job of the host; None when there is none, or when it has another key by now than `key`."""
     with ledger.write() as session:
         head = waiting.head(session, host, only, now)
-        if head is None:
+        if head is None or key not in (None, head.session_key):
             return None
         job = session.get_one(Job, head.id)
         number = job.attempt + 1
@@ -186,16 +187,17 @@ def progress(session: Session, attempt_id: int, *, clip: int, clips: int, step: 
 
 
 def wanted_otherwise(ledger: Ledger, job_ids: Sequence[int]) -> dict[int, str]:
-    """By id, what a person asked of these running jobs meanwhile: `cancel` or `hold`."""
+    """By id, what a person asked of these running jobs meanwhile: `cancel`, `hold` or `recall`."""
     with ledger.read() as session:
-        asked = session.execute(_asked_of(), {"ids": job_ids})
-        return {job_id: "cancel" if cancelled else "hold" for job_id, cancelled in asked}
+        rows = session.execute(_asked_of(), {"ids": job_ids})
+        return {job_id: "cancel" if cancel else "hold" if hold else "recall" for job_id, cancel, hold, _ in rows}
 
 
 @lru_cache(maxsize=1)
-def _asked_of() -> Select[int, datetime | None]:
-    asked = or_(Job.cancel_requested_at.is_not(None), Job.hold_requested_at.is_not(None))
-    return select(Job.id, Job.cancel_requested_at).where(Job.id.in_(bindparam("ids", expanding=True)), asked)
+def _asked_of() -> Select[int, datetime | None, datetime | None, datetime | None]:
+    columns = (Job.cancel_requested_at, Job.hold_requested_at, Job.recall_requested_at)
+    asked = or_(*(column.is_not(None) for column in columns))
+    return select(Job.id, *columns).where(Job.id.in_(bindparam("ids", expanding=True)), asked)
 
 
 def give_back(ledger: Ledger, claim: Claim, reason: str, now: datetime) -> Status:
@@ -273,7 +275,8 @@ def _offloaded(session: Session, attempt: Attempt, outcome: Outcome, now: dateti
 def _leave(session: Session, claim: Claim, target: Status, now: datetime, values: dict[str, Any]) -> Status:
     """Move the job on and let go of it; a hold that was asked for meanwhile is made good."""
     held = target == Status.QUEUED and session.get_one(Job, claim.job_id).hold_requested_at is not None
-    released = {"lease_owner": None, "lease_expires_at": None, "cancel_requested_at": None, "hold_requested_at": None}
+    requests = ("cancel_requested_at", "hold_requested_at", "recall_requested_at")
+    released = dict.fromkeys(("lease_owner", "lease_expires_at", *requests))
     _require(move(session, claim.job_id, target, now, *_owned(claim), **released, **values), claim.job_id)
     if held:
         _require(move(session, claim.job_id, Status.HELD, now), claim.job_id)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger, add_rows, insert_rows
@@ -28,8 +28,10 @@ from cosmosq.status import BEFORE_GENERATING, UNSUCCESSFUL, Status
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> list[int]:
-    """Insert queued or held jobs and return their ids in order."""
-    ids = add_rows(session, Job, [{"created_at": now, **row} for row in rows])
+    """Insert queued or held jobs behind all others and return their ids in order."""
+    last = session.scalar(select(func.max(Job.position))) or 0
+    placed = [{"created_at": now, "position": number, **row} for number, row in enumerate(rows, start=last + 1)]
+    ids = add_rows(session, Job, placed)
     insert_rows(
         session,
         Event,
@@ -53,7 +55,7 @@ def hold(ledger: Ledger, ids: Iterable[int], now: datetime) -> tuple[list[int], 
         for job_id in ids:
             if move(session, job_id, Status.HELD, now):
                 held.append(job_id)
-            elif _has_not_begun(session, job_id) and touch(
+            elif has_not_begun(session, job_id) and touch(
                 session, job_id, Job.status == Status.RUNNING, hold_requested_at=now
             ):
                 record(session, "hold_requested", now, job_id=job_id)
@@ -63,7 +65,7 @@ def hold(ledger: Ledger, ids: Iterable[int], now: datetime) -> tuple[list[int], 
     return held, asked
 
 
-def _has_not_begun(session: Session, job_id: int) -> bool:
+def has_not_begun(session: Session, job_id: int) -> bool:
     """Whether a running job is still before its generation."""
     newest = and_(Attempt.job_id == Job.id, Attempt.number == Job.attempt)
     phase = session.scalar(select(Attempt.phase).join(Job, newest).where(Job.id == job_id))

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0006"
+REVISION = "0007"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -140,6 +140,8 @@ class Job(Base):
     engine: Mapped[str] = mapped_column(String(30))
     host: Mapped[str] = mapped_column(String(60))
     priority: Mapped[int] = mapped_column(default=0)
+    position: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Among those of its priority the smallest goes first; it grows from job to job, until a person moves one."""
     digest: Mapped[str] = mapped_column(String(64), index=True)
     session_key: Mapped[str] = mapped_column(String(64), server_default="")
     """Digest of what a session must have loaded to serve the job."""
@@ -152,6 +154,8 @@ class Job(Base):
     cancel_requested_at: Mapped[datetime | None]
     hold_requested_at: Mapped[datetime | None]
     """When a person asked to keep back a job that was claimed and had not begun."""
+    recall_requested_at: Mapped[datetime | None]
+    """When a person moved the line, so that a job that was claimed and had not begun is to get back into it."""
     due_at: Mapped[datetime | None]
     """Not started before; null: at any time."""
     error: Mapped[str | None] = mapped_column(String(30))
@@ -160,8 +164,12 @@ class Job(Base):
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     __table_args__ = (
-        Index("ix_jobs_host_status_priority_id", "host", "status", priority.desc(), "id"),
-        Index("ix_jobs_host_status_priority_session_key_id", "host", "status", "priority", "session_key", "id"),
+        Index("ix_jobs_host_status_priority_position", "host", "status", priority.desc(), "position"),
+        Index(
+            "ix_jobs_host_status_priority_session_key_position",
+            *("host", "status", "priority", "session_key", "position"),
+        ),
+        Index("ix_jobs_position", "position"),
         Index("ix_jobs_status", "status"),
         {"sqlite_autoincrement": True},
     )
@@ -188,11 +196,13 @@ class JobLabel(Base):
 
 
 class Dependency(Base):
-    """`job_id` starts after `depends_on_id` succeeded."""
+    """`job_id` starts after `depends_on_id`, which was there before it: jobs cannot wait for each other in a circle."""
 
     __tablename__ = "dependencies"
     job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     depends_on_id: Mapped[int] = mapped_column(ForeignKey("jobs.id"), primary_key=True, index=True)
+    need: Mapped[str] = mapped_column(String(10), default="result", server_default="result")
+    """What of it: its `result`, its `success`, or no more than its `end`."""
 
 
 class UpsampleOrder(Base):
@@ -283,6 +293,8 @@ class EngineSession(Base):
     """How it ended: `exited N`, `lost: rebooted` or `lost: killed`; null while open."""
     started_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    pruned_at: Mapped[datetime | None]
+    """When its folder was removed from the host."""
 
 
 class Attempt(Base):
@@ -334,6 +346,8 @@ class Artifact(Base):
     frames: Mapped[int | None]
     duration_s: Mapped[float | None]
     created_at: Mapped[datetime]
+    pruned_at: Mapped[datetime | None]
+    """When the file was removed."""
     __table_args__ = (UniqueConstraint("attempt_id", "kind"),)
 
 

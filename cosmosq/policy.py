@@ -1,5 +1,5 @@
 """Which job next: priority first; within one, the open session's key up to a bounded overtaking; then upsamplings, for
-which others may wait; then age."""
+which others may wait; then position, which is age unless a person moved the job."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
@@ -14,33 +14,40 @@ class Waiting:
 
     id: int
     priority: int
+    position: int = 0
+    """Among those of its priority, smallest first; people may move it."""
     key: str
     """Digest of what a session must have loaded to serve it."""
     overtaken: int = 0
-    """How many younger jobs of its priority began since it could."""
+    """How many jobs of its priority that stand behind it began since it could."""
     is_early: bool = False
-    """Whether it counts as older than all others of its priority."""
+    """Whether it stands before all others of its priority."""
 
     @property
-    def place(self) -> tuple[int, bool, int]:
-        """Sorts jobs by priority and age."""
-        return (-self.priority, not self.is_early, self.id)
+    def place(self) -> tuple[int, bool, int, int]:
+        """Sorts jobs as they stand in the line."""
+        return (-self.priority, not self.is_early, *self.spot)
+
+    @property
+    def spot(self) -> tuple[int, int]:
+        """Sorts jobs of one priority."""
+        return (self.position, self.id)
 
 
 def choose(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int) -> Waiting | None:
-    """The job to start next; of those with the highest priority, the oldest and the oldest that fits are enough.
+    """The job to start next; of those with the highest priority, the first and the first that fits are enough.
 
     Args:
         open_key: key of the open session, None for none.
-        max_overtake: so many younger jobs may be preferred to a job because they need no other model.
+        max_overtake: so many jobs behind it may be preferred to a job because they need no other model.
     """
-    eldest = sorted(waiting, key=lambda job: job.place)
-    if not eldest:
+    ordered = sorted(waiting, key=lambda job: job.place)
+    if not ordered:
         return None
-    head = eldest[0]
+    head = ordered[0]
     if head.overtaken >= max_overtake:
         return head
-    fitting = (job for job in eldest if job.priority == head.priority and job.key == open_key)
+    fitting = (job for job in ordered if job.priority == head.priority and job.key == open_key)
     return next(fitting, head)
 
 
@@ -51,17 +58,17 @@ def line_up(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int)
         queues: defaultdict[str, deque[Waiting]] = defaultdict(deque)
         for job in group:
             queues[job.key].append(job)
-        begun: list[int] = []
+        begun: list[tuple[int, int]] = []
         while queues:
             head = min((queue[0] for queue in queues.values()), key=lambda job: job.place)
-            overtaken = head.overtaken + len(begun) - bisect_left(begun, head.id)
+            overtaken = head.overtaken + len(begun) - bisect_left(begun, head.spot)
             # The rule of `choose`, without making it look at the same heads anew for each of thousands.
             key = open_key if open_key is not None and open_key in queues and overtaken < max_overtake else head.key
             chosen = queues[key].popleft()
             open_key = chosen.key
             if not queues[open_key]:
                 del queues[open_key]
-            insort(begun, chosen.id)
+            insort(begun, chosen.spot)
             yield chosen
 
 

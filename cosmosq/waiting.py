@@ -15,9 +15,9 @@ from cosmosq.models import Dependency, Event, Job
 from cosmosq.policy import Waiting
 from cosmosq.status import Status
 
-Head = Row[int, int, str, datetime | None, datetime]
-"""Id, priority, key, earliest start and time of enqueueing of the job at the head of the line."""
-_Statement = Select[int, int, str, datetime | None, datetime]
+Head = Row[int, int, int, str, datetime | None, datetime]
+"""Id, priority, position, key, earliest start and time of enqueueing of the job at the head of the line."""
+_Statement = Select[int, int, int, str, datetime | None, datetime]
 
 
 def eligible(
@@ -66,28 +66,32 @@ def next_in_line(
         if first is None:
             return None
         is_early = first.session_key in UPSAMPLING_KEYS
-        found = Waiting(id=first.id, priority=first.priority, key=first.session_key, is_early=is_early)
+        found = _waiting(first, is_early=is_early)
         if open_key is None or open_key == first.session_key:
             return found
         fitting = line.first(_fitting_in_line, priority=first.priority, key=open_key)
         if fitting is None:
             return found
         seen = replace(found, overtaken=_overtaken(session, host, first))
-    others = Waiting(id=fitting.id, priority=fitting.priority, key=fitting.session_key)
-    return policy.choose([seen, others], open_key, max_overtake)
+    return policy.choose([seen, _waiting(fitting)], open_key, max_overtake)
+
+
+def _waiting(row: Head, *, is_early: bool = False) -> Waiting:
+    return Waiting(id=row.id, priority=row.priority, position=row.position, key=row.session_key, is_early=is_early)
 
 
 def head(session: Session, host: str, only: Sequence[int] | None, now: datetime) -> Head | None:
-    """Highest priority first; within it upsamplings, so that their model is loaded once for all; then the oldest."""
+    """Highest priority first; within it upsamplings, so that their model is loaded once for all; then by position."""
     return _Line(session, host, only, now).head()
 
 
 def _overtaken(session: Session, host: str, first: Head) -> int:
-    """How many younger jobs began since this one could."""
+    """How many jobs from behind this one began since it could."""
     queued = select(func.max(Event.at)).where(Event.job_id == first.id, Event.event == Status.QUEUED)
     since = max(filter(None, (session.scalar(queued), first.due_at, first.created_at)))
-    younger = (Job.host == host, Job.priority == first.priority, Job.id > first.id, Job.started_at >= since)
-    return session.scalar(select(func.count()).where(*younger)) or 0
+    behind = or_(Job.position > first.position, and_(Job.position == first.position, Job.id > first.id))
+    overtook = (Job.host == host, Job.priority == first.priority, behind, Job.started_at >= since)
+    return session.scalar(select(func.count()).where(*overtook)) or 0
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,10 @@ class _Line:
 
     def head(self) -> Head | None:
         """See `head`."""
-        oldest = self.first(_in_line)
-        if oldest is None or oldest.session_key in UPSAMPLING_KEYS:
-            return oldest
-        return self.first(_upsamplings_in_line, priority=oldest.priority) or oldest
+        first = self.first(_in_line)
+        if first is None or first.session_key in UPSAMPLING_KEYS:
+            return first
+        return self.first(_upsamplings_in_line, priority=first.priority) or first
 
     def first(self, which: Callable[[tuple[int, ...] | None], _Statement], **more: object) -> Head | None:
         """The first of them that a statement finds."""
@@ -120,10 +124,11 @@ class _Line:
 
 @lru_cache(maxsize=8)
 def _in_line(only: tuple[int, ...] | None) -> _Statement:
-    """Highest priority first, oldest within it."""
-    columns = (Job.id, Job.priority, Job.session_key, Job.due_at, Job.created_at)
+    """Highest priority first, then by position."""
+    columns = (Job.id, Job.priority, Job.position, Job.session_key, Job.due_at, Job.created_at)
+    ordered = (Job.priority.desc(), Job.position, Job.id)
     condition = eligible(bindparam("host"), only, bindparam("now"))
-    return select(*columns).where(condition).order_by(Job.priority.desc(), Job.id).limit(1)
+    return select(*columns).where(condition).order_by(*ordered).limit(1)
 
 
 @lru_cache(maxsize=8)

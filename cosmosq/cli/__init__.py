@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("steer", "Queue jobs again that ended without success."),
     "hold": ("steer", "Keep jobs back."),
     "release": ("steer", "Queue held jobs again."),
+    "move": ("move", "Move jobs within the line."),
     "remove": ("steer", "Forget jobs."),
     "report": ("report", "Say what the jobs made."),
     "db": ("db", "Look after the ledger."),

@@ -75,7 +75,13 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
         clock.run(row)
     works = {row.id: row for row in waiting}
     line = [
-        Waiting(id=row.id, priority=row.priority, key=row.session_key, is_early=row.session_key in UPSAMPLING_KEYS)
+        Waiting(
+            id=row.id,
+            priority=row.priority,
+            position=row.position,
+            key=row.session_key,
+            is_early=row.session_key in UPSAMPLING_KEYS,
+        )
         for row in waiting
     ]
     for job in policy.line_up(line, clock.key, max_overtake):
@@ -158,7 +164,7 @@ def _running(session: Session, host: str) -> list[Row[Any]]:
 def _queued(session: Session, host: str) -> list[Row[Any]]:
     steps, clips = sizes()
     statement = (
-        select(Job.id, Job.priority, Job.session_key, Job.due_at, (steps * clips).label("work"))
+        select(Job.id, Job.priority, Job.position, Job.session_key, Job.due_at, (steps * clips).label("work"))
         .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .where(Job.host == host, Job.status == Status.QUEUED)
     )

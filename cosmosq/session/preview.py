@@ -37,7 +37,7 @@ def preview(ledger: Ledger, workspace: Workspace, host: HostConfig, which: Filte
         ids: Sequence[int] = session.scalars(
             select(Job.id)
             .where(which.condition, Job.host == host.name, Job.kind != Kind.UPSAMPLE)
-            .order_by(Job.priority.desc(), Job.id)
+            .order_by(Job.priority.desc(), Job.position, Job.id)
         ).all()
         specs = [read_order(session, workspace, job_id).spec_under(_ROOT) for job_id in ids]
     return [

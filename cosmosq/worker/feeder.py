@@ -151,7 +151,7 @@ class Feeder:
             if wish == "cancel":
                 aloft[job_id].tell(Recall(JobCancelled("cancelled before it began")))
             else:
-                aloft[job_id].tell(Recall(Returned("to be held")))
+                aloft[job_id].tell(Recall(Returned("to be held" if wish == "hold" else "the line was moved")))
 
     def _finish_the_current_one(self) -> None:
         aloft = self._aloft()
@@ -186,6 +186,7 @@ class Feeder:
                 simulated=get_engine(self._site.config.engine).simulated,
                 now=self._site.now(),
                 only=[following.id],
+                key=following.key,
             )
             if claim is None:
                 return

@@ -341,8 +341,8 @@ def test_which_job_is_next_among_ten_thousand_is_told_at_once(ledger: Ledger) ->
         session.execute(insert(Job), [{**row, "session_key": "abcd"[number % 4]} for number in range(10_000)])
     plan = "EXPLAIN QUERY PLAN SELECT id FROM jobs WHERE host = 'sim' AND status = 'queued' AND priority = 0 {} LIMIT 1"
     for condition, index in (
-        ("ORDER BY priority DESC, id", "ix_jobs_host_status_priority_id"),
-        ("AND session_key = 'b' ORDER BY id", "ix_jobs_host_status_priority_session_key_id"),
+        ("ORDER BY priority DESC, position, id", "ix_jobs_host_status_priority_position"),
+        ("AND session_key = 'b' ORDER BY position, id", "ix_jobs_host_status_priority_session_key_position"),
     ):
         with ledger.read() as session:
             steps = [str(row[3]) for row in session.execute(text(plan.format(condition)))]

@@ -134,7 +134,9 @@ def test_ids_and_the_order_of_an_index_outlive_every_upgrade(old: Path) -> None:
     open_ledger(old).close()
     with closing(sqlite3.connect(old)) as connection:
         assert connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'jobs'").fetchall() == [(70,)]
-        (index,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'ix_jobs_host_status_priority_id'")
+        (index,) = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE name = 'ix_jobs_host_status_priority_position'"
+        )
     assert "priority DESC" in index[0]
 
 

@@ -12,6 +12,7 @@ WAITING = st.lists(
         Waiting,
         id=st.integers(1, 60),
         priority=st.integers(-1, 1),
+        position=st.integers(-2, 4),
         key=st.sampled_from("abc"),
         overtaken=st.integers(0, 4),
     ),
@@ -43,6 +44,12 @@ def test_age_decides_where_no_session_is_open_or_fits() -> None:
         assert choose([job(2), job(1, "b")], open_key, 9) == job(1, "b")
 
 
+def test_position_decides_and_not_age_where_a_person_moved_a_job() -> None:
+    moved = Waiting(id=3, priority=0, key="a", position=-1)
+    assert choose([job(1), job(2), moved], "a", 9) == moved
+    assert [each.id for each in line_up([job(1), job(2), moved], None, 9)] == [3, 1, 2]
+
+
 def test_a_job_that_was_overtaken_often_enough_is_next() -> None:
     assert choose([job(1, "b", overtaken=9), job(2)], "a", 9) == job(1, "b", overtaken=9)
     assert choose([job(1, "b", overtaken=8), job(2)], "a", 9) == job(2)
@@ -65,8 +72,8 @@ def test_the_oldest_and_the_oldest_that_fits_are_all_that_counts(
         assert not waiting
         return
     top = [each for each in waiting if each.priority == max(job.priority for job in waiting)]
-    few = [min(top, key=lambda each: each.id)]
-    few += sorted((each for each in top if each.key == open_key), key=lambda each: each.id)[:1]
+    few = [min(top, key=lambda each: each.spot)]
+    few += sorted((each for each in top if each.key == open_key), key=lambda each: each.spot)[:1]
     assert choose(few, open_key, max_overtake) == found
 
 
@@ -78,9 +85,10 @@ def test_everybody_is_in_the_line_once_and_nobody_is_overtaken_too_often(
     assert sorted(line) == sorted(each.id for each in waiting)
     by_id = {each.id: each for each in waiting}
     for place, number in enumerate(line):
-        before = Counter(by_id[other].priority for other in line[:place] if other > number)
-        # Those that are older yet must go first, each with others behind it.
-        older = sum(other.id < number and other.priority == by_id[number].priority for other in waiting)
+        spot = by_id[number].spot
+        before = Counter(by_id[other].priority for other in line[:place] if by_id[other].spot > spot)
+        # Those that stand before it must go first, each with others behind it.
+        older = sum(other.spot < spot and other.priority == by_id[number].priority for other in waiting)
         assert before[by_id[number].priority] <= max_overtake + older
         assert by_id[number].priority <= min((by_id[other].priority for other in line[:place]), default=1)
 
