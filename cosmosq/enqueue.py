@@ -5,20 +5,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from cosmosq import jobs, offloading, prompts, upsampling
+from cosmosq import dependencies, jobs, offloading, prompts, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.db import Ledger, add_rows, insert_rows
+from cosmosq.dependencies import After
 from cosmosq.engines.assignment import (
     check_all,
     check_combination,
     complete,
     digest_of,
-    from_columns,
     hints_of,
     in_one_spelling,
     kind_of,
@@ -28,7 +28,7 @@ from cosmosq.engines.assignment import (
 from cosmosq.engines.engine import key_digest, model_digest, upsampling_key
 from cosmosq.engines.parameter import Values
 from cosmosq.engines.upsampling import Request
-from cosmosq.errors import InvalidInput, NotFound
+from cosmosq.errors import InvalidInput
 from cosmosq.models import (
     Clip,
     ClipVideo,
@@ -128,10 +128,20 @@ def enqueue(
     labels: Mapping[str, str] | None = None,
     again: bool = False,
     held: bool = False,
+    after: After | None = None,
 ) -> list[Enqueued]:
-    """Record the wishes as jobs, all or none; the same job again is skipped unless `again`."""
+    """Record the wishes as jobs, all or none; the same job again is skipped unless `again`.
+
+    Args:
+        after: what of which jobs they wait for.
+
+    Raises:
+        NotFound: such a job is not there.
+        InvalidInput: it has failed already.
+    """
+    placement = {"priority": priority, "labels": labels, "again": again, "held": held, "after": after}
     with ledger.write() as session:
-        return record(session, host, wishes, now=now, priority=priority, labels=labels, again=again, held=held)
+        return record(session, host, wishes, now=now, **cast(Any, placement))
 
 
 def record(
@@ -144,6 +154,7 @@ def record(
     labels: Mapping[str, str] | None = None,
     again: bool = False,
     held: bool = False,
+    after: After | None = None,
     digests: Sequence[str] | None = None,
 ) -> list[Enqueued]:
     """Like `enqueue`, within a transaction of the caller.
@@ -155,6 +166,7 @@ def record(
         InvalidInput: the host cannot make one of them.
     """
     check_mode(host, wishes)
+    dependencies.check(session, after or {})
     digests = digests or [wish.digest(host.engine) for wish in wishes]
     found = {} if again else known(session, digests)
     fresh: dict[str, Wish] = {}
@@ -164,7 +176,7 @@ def record(
     status = Status.HELD if held else Status.QUEUED
     shared = {"host": host.name, "engine": host.engine, "priority": priority, "status": status}
     sources = _upsamplings(session, host, fresh, now=now, priority=priority, labels=labels, held=held)
-    ids = _insert(session, fresh, shared, labels or {}, sources, now)
+    ids = _insert(session, fresh, shared, labels or {}, sources, after or {}, now)
     made = dict(zip(fresh, ids, strict=True))
     answers = []
     told: set[str] = set()
@@ -249,6 +261,7 @@ def _insert(
     shared: Mapping[str, Any],
     labels: Mapping[str, str],
     sources: Mapping[str, int],
+    after: After,
     now: datetime,
 ) -> list[int]:
     if not wishes:
@@ -281,9 +294,9 @@ def _insert(
         session,
         Dependency,
         (
-            {"job_id": job_id, "depends_on_id": source}
+            {"job_id": job_id, "depends_on_id": needed, "need": need}
             for job_id, (name, wish) in zip(ids, wishes.items(), strict=True)
-            if (source := sources.get(name, wish.source_job_id))
+            for needed, need in dependencies.needs_of(after, sources.get(name, wish.source_job_id)).items()
         ),
     )
     insert_rows(
@@ -372,35 +385,3 @@ def wish_of(prompt_id: str, values: Values, inputs: Mapping[str, tuple[str, str]
     """The wish for a job with these values, with those of the inputs that it uses."""
     used = {role: inputs[role] for role in ("input", *hints_of(values)) if role in inputs}
     return Wish(prompt_id=prompt_id, kind=kind_of(values), values=values, inputs=used)
-
-
-def upscales_for(
-    ledger: Ledger, job_ids: Sequence[int], overrides: Mapping[str, object], *, weight: float | None = None
-) -> list[Wish]:
-    """One wish a job: its result, upscaled once the job has succeeded.
-
-    Raises:
-        NotFound: no such job.
-        InvalidInput: the job is an upscale itself, or ended without a result.
-    """
-    given = check_all({**overrides, **({} if weight is None else {"upscale.weight": weight})})
-    with ledger.read() as session:
-        return [_upscale(session, job_id, given) for job_id in job_ids]
-
-
-def _upscale(session: Session, job_id: int, given: Values) -> Wish:
-    job = session.get(Job, job_id)
-    if job is None:
-        raise NotFound(f"{job_id} is no job: `cosmosq status` shows them")
-    if job.kind == Kind.UPSCALE:
-        raise InvalidInput(f"job {job_id} is an upscale already: give the job it upscales")
-    if job.kind == Kind.UPSAMPLE:
-        raise InvalidInput(f"job {job_id} makes a prompt and no video: give the job of a video")
-    if job.status in ENDED and job.status != Status.SUCCEEDED:
-        raise InvalidInput(f"job {job_id} is {job.status} and has no result: `cosmosq retry {job_id}` first")
-    row = session.get_one(ParameterSet, job.parameter_set_id)
-    source = from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns})
-    kept = {name: source[name] for name in ("negative_prompt", "fps", "seed", "guidance")}
-    values = complete(Kind.UPSCALE, kept, given)
-    check_combination(values, {"input"})
-    return Wish(prompt_id=job.prompt_id, kind=Kind.UPSCALE, values=values, source_job_id=job_id)

@@ -24,7 +24,7 @@ from cosmosq.models import (
     UpsampleOrder,
 )
 from cosmosq.moves import cancel_dependents, move, record, refusal, touch
-from cosmosq.status import BEFORE_GENERATING, UNSUCCESSFUL, Status
+from cosmosq.status import BEFORE_GENERATING, ENDED, UNSUCCESSFUL, Need, Status
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> list[int]:
@@ -107,7 +107,7 @@ def retry(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
 
 def _with_dependents(session: Session, job_id: int, now: datetime, forgiven: dict[str, object]) -> list[int]:
     """Queue those again that were cancelled only because this job did not succeed."""
-    waiting = select(Dependency.job_id).where(Dependency.depends_on_id == job_id)
+    waiting = select(Dependency.job_id).where(Dependency.depends_on_id == job_id, Dependency.need != Need.END)
     given_up = select(Job.id).where(Job.id.in_(waiting), Job.status == Status.CANCELLED, Job.error == "dependency")
     queued = []
     for dependent in session.scalars(given_up).all():
@@ -117,7 +117,7 @@ def _with_dependents(session: Session, job_id: int, now: datetime, forgiven: dic
 
 
 def _refuse_hopeless(session: Session, job_id: int) -> None:
-    needed = select(Dependency.depends_on_id).where(Dependency.job_id == job_id)
+    needed = select(Dependency.depends_on_id).where(Dependency.job_id == job_id, Dependency.need != Need.END)
     failed = session.execute(select(Job.id, Job.status).where(Job.id.in_(needed), Job.status.in_(UNSUCCESSFUL))).first()
     if failed is not None:
         raise MoveRefused(
@@ -168,13 +168,19 @@ def _move_each(
 
 
 def remove(ledger: Ledger, ids: Sequence[int]) -> None:
-    """Forget jobs that do not run and on which no other job depends, with all that was recorded of them."""
+    """Forget jobs that do not run, with all that was recorded of them.
+
+    Raises:
+        MoveRefused: a job runs, another one is made of it, or one that has not ended waits for it.
+    """
     with ledger.write() as session:
         for job_id in ids:
             status = session.scalar(select(Job.status).where(Job.id == job_id))
             if status == Status.RUNNING:
                 raise MoveRefused(f"job {job_id} is running: `cosmosq cancel {job_id}` first")
-            needed_by = session.scalars(select(Dependency.job_id).where(Dependency.depends_on_id == job_id)).all()
+            needs = select(Dependency.job_id).join(Job, Job.id == Dependency.job_id)
+            matters = or_(Dependency.need == Need.RESULT, Job.status.not_in(ENDED))
+            needed_by = session.scalars(needs.where(Dependency.depends_on_id == job_id, matters)).all()
             if left := sorted(set(needed_by) - set(ids)):
                 raise MoveRefused(f"job {job_id} is what job {left[0]} depends on: remove that one too")
         _delete(session, list(ids))
@@ -188,7 +194,7 @@ def _delete(session: Session, ids: list[int]) -> None:
         delete(Event).where(or_(Event.job_id.in_(ids), Event.attempt_id.in_(attempts))),
         delete(Artifact).where(Artifact.attempt_id.in_(attempts)),
         delete(Attempt).where(Attempt.job_id.in_(ids)),
-        delete(Dependency).where(Dependency.job_id.in_(ids)),
+        delete(Dependency).where(or_(Dependency.job_id.in_(ids), Dependency.depends_on_id.in_(ids))),
         delete(JobInput).where(JobInput.job_id.in_(ids)),
         delete(Rating).where(Rating.job_id.in_(ids)),
         delete(Comparison).where(or_(Comparison.better_id.in_(ids), Comparison.worse_id.in_(ids))),

@@ -7,7 +7,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from cosmosq.models import Dependency, Event, Job
-from cosmosq.status import Status, sources
+from cosmosq.status import Need, Status, sources
 
 
 def move(
@@ -51,7 +51,8 @@ def cancel_dependents(session: Session, job_id: int, now: datetime) -> set[int]:
     waiting = (
         select(Job.id)
         .join(Dependency, Dependency.job_id == Job.id)
-        .where(Dependency.depends_on_id == job_id, Job.status.in_([Status.HELD, Status.QUEUED]))
+        .where(Dependency.depends_on_id == job_id, Dependency.need != Need.END)
+        .where(Job.status.in_([Status.HELD, Status.QUEUED]))
     )
     for dependent in session.scalars(waiting).all():
         why = f"job {job_id}, which it depends on, did not succeed"

@@ -3,7 +3,7 @@ which others may wait; then position, which is age unless a person moved the job
 
 from bisect import bisect_left, insort
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -70,6 +70,30 @@ def line_up(waiting: Iterable[Waiting], open_key: str | None, max_overtake: int)
                 del queues[open_key]
             insort(begun, chosen.spot)
             yield chosen
+
+
+def behind_their_needs(
+    line: Iterable[Waiting], needs: Mapping[int, Collection[int]], begun: Iterable[int] = ()
+) -> Iterator[Waiting]:
+    """The same line, but each job only after those that it waits for; without those whose needs are not in it.
+
+    Args:
+        needs: what a job still waits for, by id.
+        begun: jobs that go before the whole line.
+    """
+    before = set(begun)
+    stalled: defaultdict[int, list[Waiting]] = defaultdict(list)
+    for job in line:
+        ready = deque([job])
+        while ready:
+            following = ready.popleft()
+            missing = next((needed for needed in needs.get(following.id, ()) if needed not in before), None)
+            if missing is not None:
+                stalled[missing].append(following)
+                continue
+            before.add(following.id)
+            yield following
+            ready.extend(stalled.pop(following.id, ()))
 
 
 def loads(line: Iterable[Waiting], open_key: str | None) -> int:

@@ -87,7 +87,12 @@ def before(ledger: Ledger, ids: Sequence[int], other_id: int, now: datetime) -> 
             if other_id in ids:
                 raise MoveRefused(f"job {other_id} cannot be moved before itself: name another one")
             raise MoveRefused(f"a job of these waits for job {other_id}: it cannot go before it")
-        jobs = _waiting(session, wanted)
+        spot_of_other = (-other.priority, other.position, other.id)
+        jobs = [
+            job
+            for job in _waiting(session, wanted)
+            if job.id in ids or (-job.priority, job.position, job.id) > spot_of_other
+        ]
         for job in jobs:
             if job.host != other.host:
                 raise MoveRefused(

@@ -44,6 +44,17 @@ class Kind(StrEnum):
     UPSAMPLE = "upsample"
 
 
+class Need(StrEnum):
+    """What a job waits for in another one."""
+
+    RESULT = "result"
+    """The video or the longer prompt that it is made of."""
+    SUCCESS = "success"
+    """That it succeeds."""
+    END = "end"
+    """That it ends, however."""
+
+
 MOVES: dict[Status, frozenset[Status]] = {
     Status.HELD: frozenset({Status.QUEUED, Status.CANCELLED}),
     Status.QUEUED: frozenset({Status.HELD, Status.RUNNING, Status.CANCELLED}),

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from cosmosq import enqueue, prompts
 from cosmosq.config import HostConfig
 from cosmosq.db import Ledger, add_rows, insert_rows
+from cosmosq.dependencies import After
 from cosmosq.engines.parameter import nearest
 from cosmosq.enqueue import Enqueued
 from cosmosq.errors import InvalidInput, NotFound
@@ -31,6 +32,7 @@ def record(
     labels: Mapping[str, str] | None = None,
     again: bool = False,
     held: bool = False,
+    after: After | None = None,
 ) -> list[Enqueued]:
     """Record a planned sweep with its trials and jobs, all or none; jobs that are there already become part of it.
 
@@ -48,6 +50,7 @@ def record(
             labels=labels,
             again=again,
             held=held,
+            after=after,
             digests=[job.digest for job in planned.jobs],
         )
         sweep_id = _record_sweep(session, planned, host.name, text, now)

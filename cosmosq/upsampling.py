@@ -13,7 +13,7 @@ from cosmosq.db import Ledger
 from cosmosq.engines.upsampling import Preview, Request, preview
 from cosmosq.errors import InvalidInput
 from cosmosq.models import Clip, Dependency, Job, Prompt, UpsampleOrder, Upsampling, Video
-from cosmosq.status import Kind
+from cosmosq.status import Kind, Need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,8 @@ def results(ledger: Ledger, job_ids: Sequence[int]) -> dict[int, str]:
 def prompt_of(session: Session, job_id: int) -> Prompt:
     """The prompt whose text a job is made with: the longer one where it waits for that, or where its source did."""
     job = session.get_one(Job, job_id)
-    for source_id in session.scalars(select(Dependency.depends_on_id).where(Dependency.job_id == job_id)):
+    made_of = (Dependency.job_id == job_id, Dependency.need == Need.RESULT)
+    for source_id in session.scalars(select(Dependency.depends_on_id).where(*made_of)):
         source = session.get_one(Job, source_id)
         if source.kind == Kind.UPSAMPLE:
             result_id = session.get_one(UpsampleOrder, source_id).result_id

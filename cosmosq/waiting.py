@@ -13,7 +13,7 @@ from cosmosq.db import Ledger
 from cosmosq.engines.engine import UPSAMPLING_KEYS
 from cosmosq.models import Dependency, Event, Job
 from cosmosq.policy import Waiting
-from cosmosq.status import Status
+from cosmosq.status import ENDED, Need, Status
 
 Head = Row[int, int, int, str, datetime | None, datetime]
 """Id, priority, position, key, earliest start and time of enqueueing of the job at the head of the line."""
@@ -28,7 +28,10 @@ def eligible(
     """Condition on Job: may start on `host`, at any time or `now`; `only` narrows it to some ids."""
     needed = aliased(Job)
     unmet = exists().where(
-        Dependency.job_id == Job.id, Dependency.depends_on_id == needed.id, needed.status != Status.SUCCEEDED
+        Dependency.job_id == Job.id,
+        Dependency.depends_on_id == needed.id,
+        needed.status != Status.SUCCEEDED,
+        or_(Dependency.need != Need.END, needed.status.not_in(ENDED)),
     )
     parts = [Job.host == host, Job.status == Status.QUEUED, ~unmet]
     if now is not None:

@@ -15,7 +15,7 @@ STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_
 SHOW_JSON = (
     *STATUS_JSON,
     *("text", "upsampled_text", "upsampling", "negative_text", "digest", "labels", "depends_on"),
-    *("parameters", "changed", "repeat", "inputs", "attempts", "artifacts", "events"),
+    *("dependencies", "parameters", "changed", "repeat", "inputs", "attempts", "artifacts", "events"),
 )
 UPSAMPLE_PREVIEW_JSON = ("prompt_id", "prompt_name", "frames", "width", "height", "prompt_tokens", "tokens")
 UPSAMPLE_JSON = ("id", "status", "prompt_id", "upsampled_id")
@@ -26,11 +26,11 @@ def json_fields() -> str:
     """The fields of each command's `--json`."""
     lines = (
         (
-            "`status`, `run`, `wait`, `cancel`, `retry`, …",
+            "`status`, `run`, `wait`, `move`, `cancel`, `retry`, …",
             "array",
-            names(STATUS_JSON) + "; `status` also `expected_at`, `run` also `output_path`",
+            names(STATUS_JSON) + "; `status` also `expected_at` and `waits_for`, `run` also `output_path`",
         ),
-        ("`status --queue`", "array", names(f.name for f in fields(outlook.Outlook) if f.name != "expected_at")),
+        ("`status --queue`", "array", names(f.name for f in fields(outlook.Outlook) if f.name not in outlook.OF_JOBS)),
         ("`show`", "object", names(SHOW_JSON)),
         ("`enqueue`", "array", names(field.name for field in fields(enqueue.Enqueued))),
         ("`sweep preview`, `enqueue --dry-run`", "object", names(PREVIEW_JSON)),

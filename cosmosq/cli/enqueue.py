@@ -11,6 +11,7 @@ from cosmosq.cli.app import App
 from cosmosq.cli.selection import named_jobs, parse_labels, parse_pairs
 from cosmosq.cli.sweep_input import Asked, Read, read_sweep, sweep_options
 from cosmosq.errors import InvalidInput
+from cosmosq.status import Need
 
 if TYPE_CHECKING:
     from cosmosq.enqueue import Enqueued, Wish
@@ -30,12 +31,15 @@ class Placement:
     """`K=V` each."""
     again: bool = False
     held: bool = False
+    after: "Mapping[int, Need] | None" = None
+    """What of which jobs they wait for."""
 
     @property
     def options(self) -> dict[str, Any]:
         """What the library is told beside host and time."""
         labels: Mapping[str, str] = parse_labels(self.labels)
-        return {"priority": self.priority, "labels": labels, "again": self.again, "held": self.held}
+        told = {"priority": self.priority, "labels": labels, "again": self.again, "held": self.held}
+        return {**told, "after": self.after}
 
 
 @click.command()
@@ -50,6 +54,8 @@ class Placement:
 @click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
 @click.option("--again", is_flag=True, help="Also what was enqueued before.")
 @click.option("--hold", is_flag=True, help="Keep them back until `cosmosq release`.")
+@click.option("--after", multiple=True, metavar="JOB[,JOB]", help="Start once these have succeeded.")
+@click.option("--after-any", multiple=True, metavar="JOB[,JOB]", help="Start once these have ended, however.")
 @click.option("--dry-run", is_flag=True, help="Say what a sweep would queue, and queue nothing.")
 @click.option("--yes", is_flag=True, help="Also a sweep of more than 100,000 jobs.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
@@ -67,6 +73,8 @@ def enqueue(
     label: tuple[str, ...],
     again: bool,
     hold: bool,
+    after: tuple[str, ...],
+    after_any: tuple[str, ...],
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -76,12 +84,15 @@ def enqueue(
     One job a PROMPT, with parameters over the prompt's own. The same job again (same prompt, clip contents,
     parameters, kind and engine) is reported and skipped.
 
+    With --after the jobs wait for others, and are cancelled if one of those does not succeed.
+
     With --upsample a prompt's clip and the prompt itself go to the prompt upsampler first, once for all jobs.
 
     With -p, --sweep, --trials or --method one job for each trial and PROMPT: `-p guidance=3,5,7`,
     `-p 'edge.weight=uniform(0.2,1)' -n 40`, `-p 'controls=[edge],[edge,depth]'`.
     """
-    placement = Placement(host=host, priority=priority, labels=label, again=again, held=hold)
+    needs = _needs(app, after, after_any)
+    placement = Placement(host=host, priority=priority, labels=label, again=again, held=hold, after=needs)
     if upscale and upsample:
         raise InvalidInput("--upscale and --upsample do not go together: an upscale has no prompt of its own")
     if sweep.is_sweep:
@@ -99,6 +110,18 @@ def enqueue(
     show(answers, as_json)
 
 
+def _needs(app: App, after: Sequence[str], after_any: Sequence[str]) -> "Mapping[int, Need] | None":
+    """By job; who is to succeed must also end."""
+    if not after and not after_any:
+        return None
+    ended, succeeded = (_named_in(app, words) for words in (after_any, after))
+    return {**dict.fromkeys(ended, Need.END), **dict.fromkeys(succeeded, Need.SUCCESS)}
+
+
+def _named_in(app: App, words: Sequence[str]) -> list[int]:
+    return named_jobs(app, [name.strip() for word in words for name in word.split(",")])
+
+
 def _enqueue_each(
     app: App,
     names: tuple[str, ...],
@@ -111,12 +134,13 @@ def _enqueue_each(
 ) -> "list[Enqueued]":
     from cosmosq import enqueue as library
     from cosmosq.engines.upsampling import Request
+    from cosmosq.upscale_wishes import upscales_for
 
     if bool(names) == everything:
         raise InvalidInput("name prompts, or give --all for every one")
     overrides = parse_pairs(settings, "-s")
     if upscale:
-        wishes = library.upscales_for(app.ledger, named_jobs(app, names), overrides)
+        wishes = upscales_for(app.ledger, named_jobs(app, names), overrides)
     else:
         request = Request() if upsample else None
         wishes = library.wishes_for(app.ledger, None if everything else names, overrides, request)

@@ -46,13 +46,14 @@ def run(
     """
     from cosmosq import enqueue as library
     from cosmosq.report import query
+    from cosmosq.upscale_wishes import upscales_for
 
     weight = float(BY_NAME["upscale.weight"].check(upscale)) if upscale else None
     wishes = library.wishes_for(app.ledger, names, parse_pairs(settings, "-s"))
     placement = Placement(host=host, labels=label, again=again)
     answers = place(app, wishes, placement)
     if upscale is not None:
-        larger = library.upscales_for(app.ledger, [answer.id for answer in answers], {}, weight=weight)
+        larger = upscales_for(app.ledger, [answer.id for answer in answers], {}, weight=weight)
         answers += place(app, larger, placement)
     ids = [answer.id for answer in answers]
     tell([answer for answer in answers if not answer.new])

@@ -57,7 +57,7 @@ def _fields(job: dict[str, Any], retries: int) -> None:
             "host": f"{job['host']} ({job['engine']})",
             "priority": job["priority"],
             "labels": show_pairs(job["labels"]),
-            "depends on": ", ".join(map(str, job["depends_on"])),
+            "depends on": ", ".join(f"{d['need']} of job {d['job_id']} ({d['status']})" for d in job["dependencies"]),
             "parameters": show_pairs({name: _short(value) for name, value in job["changed"].items()}),
             "enqueued": output.clock(job["created_at"]),
             "started": output.clock(job["started_at"]),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from cosmosq.report.outlook import Outlook
 
 _WATCH_S = 1.0
+_SHOWN = 50
+_IN_LINE = (Status.QUEUED, Status.RUNNING)
 
 
 @click.command()
@@ -26,6 +28,7 @@ _WATCH_S = 1.0
 @filter_options
 @click.option("-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the newest N; a table shows 50.")
 @click.option("--queue", is_flag=True, help="A line a host instead: its session, loads to come, time of the end.")
+@click.option("--line", is_flag=True, help="Only what runs and what is queued, in the order in which it will begin.")
 @click.option("--watch", is_flag=True, help="Renew the table until interrupted.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects, all jobs unless -n is given.")
 @click.pass_obj
@@ -35,12 +38,14 @@ def status(
     criteria: Criteria,
     newest: int | None,
     queue: bool,
+    line: bool,
     watch: bool,
     as_json: bool,
 ) -> None:
     """List jobs.
 
-    Oldest first: where they stand, when they are expected to end, and how many there are of each status.
+    Oldest first: where they stand, what they wait for, when they are expected to end, and how many there are of each
+    status. With --line, -n N means the next N.
     """
     ids = named_jobs(app, jobs) if jobs else []
     while True:
@@ -49,7 +54,7 @@ def status(
         if queue:
             _show_queue(_outlooks(app, criteria), as_json)
         else:
-            _show_jobs(app, criteria, ids, newest, as_json)
+            _show_jobs(app, criteria, ids, newest, in_line=line, as_json=as_json)
         if not watch:
             return
         time.sleep(_WATCH_S)
@@ -93,28 +98,43 @@ def expected_times(app: App, session: "Session", hosts: Iterable[str], *, queued
     return found
 
 
-def _show_jobs(app: App, criteria: Criteria, ids: list[int], newest: int | None, as_json: bool) -> None:
+def _show_jobs(
+    app: App, criteria: Criteria, ids: list[int], newest: int | None, *, in_line: bool, as_json: bool
+) -> None:
+    from cosmosq import dependencies
     from cosmosq.report import outlook, query
 
-    which = criteria.filter(app, ids)
+    which = criteria.filter(app, ids, statuses=_IN_LINE if in_line else ())
+    most = newest if newest or as_json else _SHOWN
     with app.ledger.read() as session:
         counts = query.counts(session, which)
-        rows = query.jobs(session, which, newest=newest if newest or as_json else 50)
-        waiting = {row["host"] for row in rows if row["status"] in (Status.QUEUED, Status.RUNNING)}
-        outlooks = [_outlook(app, session, host) for host in sorted(waiting) if outlook.is_known(session, host)]
+        rows = query.jobs(session, which, newest=None if in_line else most)
+        waiting = {row["host"] for row in rows if row["status"] in _IN_LINE}
+        known = [host for host in sorted(waiting) if in_line or outlook.is_known(session, host)]
+        outlooks = [_outlook(app, session, host) for host in known]
+        needs = dependencies.unmet(session)
+    if in_line:
+        rows = _as_they_begin(rows, outlooks)[:most]
     expected = {job_id: at for host in outlooks for job_id, at in host.expected_at.items()}
-    rows = [{**row, "expected_at": expected.get(row["id"])} for row in rows]
+    told = ("expected_at", expected.get), ("waits_for", lambda job_id: needs.get(job_id, []))
+    rows = [{**row, **{name: of(row["id"]) for name, of in told}} for row in rows]
     if as_json:
         output.emit_json(rows)
         return
-    _render(counts, rows)
+    _render(counts, rows, "later ones" if in_line else "older ones")
     for host in outlooks:
         if host.ends_at is not None:
             loads = f", {host.loads} model load{'s' if host.loads != 1 else ''} to come" if host.loads else ""
             output.say(f"{host.host}: all done in about {duration(host.left_s)}, at {_clock(host)}{loads}")
 
 
-def _render(counts: dict[str, int], rows: list[dict[str, Any]]) -> None:
+def _as_they_begin(rows: list[dict[str, Any]], outlooks: "list[Outlook]") -> list[dict[str, Any]]:
+    """Host by host; at the end of each whatever waits for a job that will not end there."""
+    places = {job_id: place for host in outlooks for place, job_id in enumerate(host.line)}
+    return sorted(rows, key=lambda row: (row["host"], places.get(row["id"], len(places)), row["id"]))
+
+
+def _render(counts: dict[str, int], rows: list[dict[str, Any]], others: str) -> None:
     if not rows:
         output.say("no jobs: `cosmosq enqueue` makes some")
         return
@@ -135,7 +155,7 @@ def _render(counts: dict[str, int], rows: list[dict[str, Any]]) -> None:
     output.emit_table(["id", "status", "kind", "prompt", "host", "priority", "attempt", "progress", "since"], table)
     total = sum(counts.values())
     if total > len(rows):
-        output.say(f"… and {total - len(rows)} older ones: -n {total} shows all")
+        output.say(f"… and {total - len(rows)} {others}: -n {total} shows all")
     output.say(", ".join(f"{count} {name}" for name, count in counts.items()))
 
 
@@ -144,9 +164,17 @@ def _told(row: dict[str, Any]) -> str:
     if row["status"] == Status.RUNNING:
         is_known = row["expected_at"] and row["phase"] not in (Phase.DOWNLOADING, Phase.RECORDING)
         return progress_of(row) + (f", {left_of(row['expected_at'])}" if is_known else "")
-    if row["status"] == Status.QUEUED and row["expected_at"]:
-        return f"{left_of(row['expected_at'])}"
+    left = left_of(row["expected_at"]) if row["status"] == Status.QUEUED else ""
+    if waits := ", ".join(filter(None, (_told_of_needs(row["waits_for"]), left))):
+        return waits
     return output.one_line(row["message"] or row["error"] or "", 50)
+
+
+def _told_of_needs(ids: list[int]) -> str:
+    if not ids:
+        return ""
+    more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
+    return f"waiting for job{'s' if len(ids) > 1 else ''} {', '.join(map(str, ids[:5]))}{more}"
 
 
 def left_of(expected_at: datetime | None) -> str:

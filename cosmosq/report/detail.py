@@ -38,6 +38,7 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
     used = prompt_of(session, job_id)
     parameter_set = session.get_one(ParameterSet, stored.parameter_set_id)
     values = from_columns(_columns(parameter_set))
+    dependencies = _dependencies(session, job_id)
     return {
         **rows[0],
         "text": prompt.text,
@@ -47,7 +48,8 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
         "negative_text": prompt.negative_text,
         "digest": stored.digest,
         "labels": dict(session.execute(select(JobLabel.key, JobLabel.value).where(JobLabel.job_id == job_id)).all()),
-        "depends_on": list(session.scalars(select(Dependency.depends_on_id).where(Dependency.job_id == job_id))),
+        "depends_on": [each["job_id"] for each in dependencies],
+        "dependencies": dependencies,
         "parameters": values,
         "changed": differences(values),
         "inputs": _all(session, select(JobInput).where(JobInput.job_id == job_id)),
@@ -63,6 +65,17 @@ def _engine_text(session: Session, job_id: int) -> str | None:
     data = session.scalar(told)
     text = data.get("prompt") if data else None
     return text if isinstance(text, str) else None
+
+
+def _dependencies(session: Session, job_id: int) -> list[dict[str, Any]]:
+    """What it waits for: which job, what of it, and where that one stands."""
+    statement = (
+        select(Dependency.depends_on_id, Dependency.need, Job.status)
+        .join(Job, Job.id == Dependency.depends_on_id)
+        .where(Dependency.job_id == job_id)
+        .order_by(Dependency.depends_on_id)
+    )
+    return [{"job_id": needed, "need": need, "status": status} for needed, need, status in session.execute(statement)]
 
 
 def _upsampling(session: Session, job_id: int) -> dict[str, Any] | None:

@@ -8,12 +8,15 @@ from typing import Any
 from sqlalchemy import Row, and_, func, select
 from sqlalchemy.orm import Session
 
-from cosmosq import policy
+from cosmosq import dependencies, policy
 from cosmosq.engines.engine import UPSAMPLING_KEYS, key_of_jobs, text_digest
 from cosmosq.models import Attempt, EngineSession, Job, ParameterSet
 from cosmosq.policy import Waiting
 from cosmosq.report.forecast import mean_load_s, pace_of, sizes
 from cosmosq.status import BEFORE_GENERATING, Phase, Status
+
+OF_JOBS = ("expected_at", "line")
+"""Fields of an outlook that tell of single jobs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +39,12 @@ class Outlook:
     ends_at: datetime | None
     expected_at: Mapping[int, datetime] = field(default_factory=dict)
     """When each running or queued job will have ended, by id."""
+    line: tuple[int, ...] = ()
+    """What runs and what is queued, as it will begin; without what waits for a job that will not end here."""
 
     def as_json(self) -> dict[str, Any]:
         """Fields by name, without the jobs'."""
-        return {name: value for name, value in vars(self).items() if name != "expected_at"}
+        return {name: value for name, value in vars(self).items() if name not in OF_JOBS}
 
 
 def hosts(session: Session) -> list[str]:
@@ -84,7 +89,9 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
         )
         for row in waiting
     ]
-    for job in policy.line_up(line, clock.key, max_overtake):
+    needs = dependencies.unmet(session) if queued else {}
+    ordered = policy.line_up(line, clock.key, max_overtake)
+    for job in policy.behind_their_needs(ordered, needs, begun=[row.id for row in running]):
         clock.queue(works[job.id])
     return Outlook(
         host=host,
@@ -97,6 +104,7 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
         left_s=None if pace is None else max(0.0, (clock.at - now).total_seconds()),
         ends_at=None if pace is None else clock.at,
         expected_at=clock.ends if pace is not None else {},
+        line=tuple(clock.ends),
     )
 
 

@@ -24,7 +24,7 @@ from cosmosq.models import (
     UpsampleOrder,
 )
 from cosmosq.report.query import Filter
-from cosmosq.status import Phase, Status
+from cosmosq.status import Need, Phase, Status
 
 Row = dict[str, Any]
 """Values by the names in `COLUMNS`; times are aware datetimes, what is unknown is None."""
@@ -75,7 +75,7 @@ def _longer(value: Any) -> ColumnElement[Any]:
         .select_from(Dependency)
         .join(UpsampleOrder, UpsampleOrder.job_id == Dependency.depends_on_id)
         .outerjoin(_Longer, _Longer.id == UpsampleOrder.result_id)
-        .where(Dependency.job_id == Job.id)
+        .where(Dependency.job_id == Job.id, Dependency.need == Need.RESULT.value)
         .correlate(Job)
         .scalar_subquery()
     )

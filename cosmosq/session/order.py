@@ -23,7 +23,7 @@ from cosmosq.hosts import Host
 from cosmosq.models import Artifact, Attempt, Dependency, Job, JobInput, ParameterSet, Prompt, UpsampleOrder
 from cosmosq.paths import Workspace
 from cosmosq.session.folder import video_path
-from cosmosq.status import Kind, Status
+from cosmosq.status import Kind, Need, Status
 
 
 class InputChanged(InvalidInput):
@@ -136,7 +136,8 @@ def _source(session: Session, workspace: Workspace, job_id: int) -> Input:
         select(Artifact.sha256, Artifact.path)
         .join(Attempt, Attempt.id == Artifact.attempt_id)
         .join(Dependency, Dependency.depends_on_id == Attempt.job_id)
-        .where(Dependency.job_id == job_id, Artifact.kind == "video", Attempt.status == Status.SUCCEEDED)
+        .where(Dependency.job_id == job_id, Dependency.need == Need.RESULT)
+        .where(Artifact.kind == "video", Attempt.status == Status.SUCCEEDED)
         .order_by(Attempt.number.desc())
     )
     sha256, path = session.execute(statement).first() or ("", "")

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cosmosq.enqueue import enqueue, upscales_for
+from cosmosq.enqueue import enqueue
+from cosmosq.upscale_wishes import upscales_for
 from tests.box.proxy import Proxy
 from tests.chaos.clock import Clock
 from tests.night import Night, now, wait_for

@@ -164,7 +164,8 @@ def test_an_urgent_video_does_not_wait_behind_others_for_its_upsampling(make: Ma
 
 
 def test_an_upscale_keeps_the_longer_prompt_of_its_source(make: MakeNight) -> None:
-    from cosmosq.enqueue import enqueue, upscales_for
+    from cosmosq.enqueue import enqueue
+    from cosmosq.upscale_wishes import upscales_for
 
     night = make()
     (video,) = night.enqueue_upsampled(*night.add("a quiet kitchen"))

@@ -257,7 +257,8 @@ def test_a_killed_session_is_noticed_and_the_job_repeated(make: MakeNight) -> No
 
 
 def test_an_upscale_follows_its_source_and_uses_its_result(make: MakeNight) -> None:
-    from cosmosq.enqueue import enqueue, upscales_for
+    from cosmosq.enqueue import enqueue
+    from cosmosq.upscale_wishes import upscales_for
 
     night = make()
     source = night.enqueue()

@@ -1,0 +1,187 @@
+"""Jobs that wait for others: until those succeeded, or ended however."""
+
+import tomllib
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from cosmosq import claims, dependencies, jobs, waiting
+from cosmosq.claims import Outcome
+from cosmosq.config import parse_config
+from cosmosq.db import Ledger
+from cosmosq.engines.assignment import complete
+from cosmosq.enqueue import Wish, enqueue, wish_of
+from cosmosq.errors import InvalidInput, MoveRefused, NotFound
+from cosmosq.models import Dependency, Job, Prompt, Video
+from cosmosq.status import Kind, Need, Status
+from cosmosq.template import TEMPLATE
+from tests.integration.test_reorder import fresh_line
+from tests.ledger_rows import NOW, make_prompt
+from tests.night import Night, now
+
+HOST = parse_config(tomllib.loads(TEMPLATE), source="template").host()
+VIDEO = {"input": ("1" * 64, "/videos/shot.mp4")}
+
+
+def wish(ledger: Ledger, seed: int) -> Wish:
+    with ledger.write() as session:
+        if session.get(Video, "1" * 64) is None:
+            shape = {"width": 1, "height": 1, "fps": 24.0, "frames": 9, "duration_s": 1.0}
+            session.add(Video(sha256="1" * 64, path="/videos/shot.mp4", bytes=1, created_at=NOW, **shape))
+        prompt_id = session.scalars(select(Prompt.id)).first() or make_prompt(session).id
+    return wish_of(prompt_id, complete(Kind.TRANSFER, {"edge.weight": 0.5, "seed": seed}), VIDEO)
+
+
+def put(ledger: Ledger, seed: int, *, after: Sequence[int] = (), after_any: Sequence[int] = ()) -> int:
+    needs = {**dict.fromkeys(after_any, Need.END), **dict.fromkeys(after, Need.SUCCESS)}
+    return enqueue(ledger, HOST, [wish(ledger, seed)], now=NOW, after=needs)[0].id
+
+
+def end(ledger: Ledger, job_id: int, status: Status) -> None:
+    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
+    assert claim is not None, "it could not start"
+    claims.finish(ledger, claim, Outcome(status=status, error="why"), retries=0, now=NOW)
+
+
+def can_start(ledger: Ledger, job_id: int) -> bool:
+    return waiting.next_in_line(ledger, "sim", now=NOW, only=[job_id]) is not None
+
+
+def status(ledger: Ledger, job_id: int) -> str:
+    with ledger.read() as session:
+        return session.get_one(Job, job_id).status
+
+
+@pytest.fixture
+def pair(ledger: Ledger) -> tuple[int, int]:
+    """Two jobs."""
+    return put(ledger, 0), put(ledger, 1)
+
+
+def test_a_job_starts_once_all_that_it_waits_for_have_succeeded(ledger: Ledger, pair: tuple[int, int]) -> None:
+    late = put(ledger, 2, after=pair)
+    assert not can_start(ledger, late)
+    end(ledger, pair[1], Status.SUCCEEDED)
+    assert not can_start(ledger, late)
+    end(ledger, pair[0], Status.SUCCEEDED)
+    assert can_start(ledger, late)
+
+
+@pytest.mark.parametrize("ending", [Status.FAILED, Status.BLOCKED])
+def test_without_success_it_is_cancelled_or_with_after_any_started(
+    ledger: Ledger, pair: tuple[int, int], ending: Status
+) -> None:
+    strict = put(ledger, 2, after=pair)
+    behind_strict = put(ledger, 3, after=[strict])
+    any_way = put(ledger, 4, after_any=[pair[0], behind_strict])
+    end(ledger, pair[0], ending)
+    assert [status(ledger, job_id) for job_id in (strict, behind_strict, any_way)] == ["cancelled"] * 2 + ["queued"]
+    assert can_start(ledger, any_way)
+
+
+def test_a_cancelled_job_has_ended_and_a_held_one_is_waited_for(ledger: Ledger, pair: tuple[int, int]) -> None:
+    jobs.hold(ledger, [pair[0]], NOW)
+    strict, any_way = put(ledger, 2, after=[pair[0]]), put(ledger, 3, after_any=[pair[0]])
+    assert not can_start(ledger, strict)
+    assert not can_start(ledger, any_way)
+    jobs.cancel(ledger, [pair[0]], NOW)
+    assert status(ledger, strict) == "cancelled"
+    assert can_start(ledger, any_way)
+
+
+def test_what_needs_success_and_an_end_needs_success(ledger: Ledger, pair: tuple[int, int]) -> None:
+    late = put(ledger, 2, after=[pair[0]], after_any=[pair[0]])
+    end(ledger, pair[0], Status.FAILED)
+    assert status(ledger, late) == "cancelled"
+
+
+def test_retrying_brings_back_those_that_were_cancelled_for_want_of_it_alone(
+    ledger: Ledger, pair: tuple[int, int]
+) -> None:
+    strict = put(ledger, 2, after=[pair[0]])
+    mixed = put(ledger, 3, after=[pair[1]], after_any=[pair[0]])
+    end(ledger, pair[0], Status.FAILED)
+    end(ledger, pair[1], Status.FAILED)
+    assert jobs.retry(ledger, [pair[0]], NOW) == [pair[0], strict]
+    assert status(ledger, mixed) == "cancelled"
+    with pytest.raises(MoveRefused, match=f"job {mixed} depends on job {pair[1]}, which is failed"):
+        jobs.retry(ledger, [mixed], NOW)
+    assert sorted(jobs.retry(ledger, [pair[1]], NOW)) == [pair[1], mixed]
+    assert not can_start(ledger, mixed), "what is retried has not ended"
+
+
+def test_nobody_can_wait_for_what_is_not_there_or_has_failed(ledger: Ledger, pair: tuple[int, int]) -> None:
+    end(ledger, pair[0], Status.FAILED)
+    with pytest.raises(NotFound, match="99 is no job"):
+        put(ledger, 2, after=[99])
+    with pytest.raises(InvalidInput, match=f"job {pair[0]} is failed: .*--after-any {pair[0]}"):
+        put(ledger, 2, after=[pair[0]])
+    assert can_start(ledger, put(ledger, 2, after_any=[pair[0]]))
+
+
+def test_a_job_that_others_wait_for_stays_and_one_that_they_waited_for_may_go(
+    ledger: Ledger, pair: tuple[int, int]
+) -> None:
+    late = put(ledger, 2, after=[pair[0]])
+    end(ledger, pair[0], Status.SUCCEEDED)
+    with pytest.raises(MoveRefused, match=f"is what job {late} depends on"):
+        jobs.remove(ledger, [pair[0]])
+    end(ledger, late, Status.SUCCEEDED)
+    jobs.remove(ledger, [pair[0]])
+    with ledger.read() as session:
+        assert session.scalars(select(Dependency)).all() == []
+
+
+def test_unmet_needs_are_told(ledger: Ledger, pair: tuple[int, int]) -> None:
+    strict, any_way = put(ledger, 2, after=pair), put(ledger, 3, after_any=pair)
+    with ledger.read() as session:
+        assert dependencies.unmet(session) == {strict: list(pair), any_way: list(pair)}
+        assert dependencies.unmet(session, [strict]) == {strict: list(pair)}
+    end(ledger, pair[0], Status.FAILED)
+    with ledger.read() as session:
+        assert dependencies.unmet(session) == {any_way: [pair[1]]}
+
+
+@settings(max_examples=5)
+@given(st.lists(st.sets(st.integers(0, 9), max_size=3), min_size=1, max_size=6))
+def test_jobs_wait_for_older_ones_alone_so_that_there_is_no_circle(wanted: list[set[int]]) -> None:
+    with fresh_line(0) as (ledger, _):
+        made: list[int] = []
+        for seed, places in enumerate(wanted):
+            after = {made[place] for place in places if place < len(made)}
+            made.append(put(ledger, seed, after=sorted(after)))
+            if seed == 1:
+                # Ids are never used again.
+                jobs.remove(ledger, [made.pop()])
+        with ledger.read() as session:
+            pairs = session.execute(select(Dependency.job_id, Dependency.depends_on_id)).all()
+        assert all(needed < waiting for waiting, needed in pairs)
+        while made:
+            ready = [job_id for job_id in made if can_start(ledger, job_id)]
+            assert ready, "a circle"
+            for job_id in ready:
+                end(ledger, job_id, Status.SUCCEEDED)
+                made.remove(job_id)
+
+
+def test_a_job_that_only_waits_for_an_upsampling_keeps_its_own_prompt(make: Callable[..., Night]) -> None:
+    night = make()
+    (prompt,) = night.add("a quiet kitchen")
+    (upsampling,) = night.upsample(prompt)
+    other = night.enqueue("a harbour")
+    with night.ledger.write() as session:
+        session.add(Dependency(job_id=other, depends_on_id=upsampling, need=Need.SUCCESS))
+    failing = night.enqueue("a third", seed=5)
+    with night.ledger.write() as session:
+        session.add(Dependency(job_id=failing, depends_on_id=other, need=Need.END))
+    night.work()
+    assert night.statuses() == ["succeeded"] * 3
+    assert night.job(other)["upsampled_text"] is None
+    started = {job_id: night.job(job_id)["started_at"] for job_id in (upsampling, other, failing)}
+    ended = {job_id: night.job(job_id)["ended_at"] for job_id in (upsampling, other, failing)}
+    assert started[other] >= ended[upsampling]
+    assert started[failing] >= ended[other]
+    assert started[failing] <= now()
