@@ -1,7 +1,7 @@
 """Turning prompts and parameters into queued jobs, in one transaction."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -266,7 +266,7 @@ def _insert(
 ) -> list[int]:
     if not wishes:
         return []
-    sets = _parameter_sets(session, wishes.values())
+    sets = parameter_sets(session, wishes.values())
     instead = offloading.needed(session, shared["host"])
     rows = [
         {
@@ -281,15 +281,7 @@ def _insert(
     ]
     ids = jobs.add(session, rows, now)
     numbered = list(zip(ids, wishes.values(), strict=True))
-    insert_rows(
-        session,
-        JobInput,
-        (
-            {"job_id": job_id, "role": role, "sha256": sha256, "path": path}
-            for job_id, wish in numbered
-            for role, (sha256, path) in wish.inputs.items()
-        ),
-    )
+    insert_rows(session, JobInput, input_rows(numbered))
     insert_rows(
         session,
         Dependency,
@@ -316,7 +308,14 @@ def _insert(
     return ids
 
 
-def _parameter_sets(session: Session, wishes: Iterable[Wish]) -> dict[str, int]:
+def input_rows(numbered: Iterable[tuple[int, Wish]]) -> Iterator[dict[str, Any]]:
+    """Rows that pin the videos of wishes to their jobs."""
+    for job_id, wish in numbered:
+        for role, (sha256, path) in wish.inputs.items():
+            yield {"job_id": job_id, "role": role, "sha256": sha256, "path": path}
+
+
+def parameter_sets(session: Session, wishes: Iterable[Wish]) -> dict[str, int]:
     """Ids of the sets by digest; those that are new are inserted."""
     by_digest = {wish.set_digest: wish.values for wish in wishes}
     found: dict[str, int] = {}

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hold": ("steer", "Keep jobs back."),
     "release": ("steer", "Queue held jobs again."),
     "move": ("move", "Move jobs within the line."),
+    "edit": ("edit", "Change what waiting jobs are asked."),
     "remove": ("steer", "Forget jobs."),
     "report": ("report", "Say what the jobs made."),
     "db": ("db", "Look after the ledger."),

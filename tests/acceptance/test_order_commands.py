@@ -77,3 +77,26 @@ def test_the_line_is_shown_as_it_will_run(four: Shell) -> None:
 )
 def test_moves_that_mean_nothing_are_refused(four: Shell, words: tuple[str, ...], code: int, told: str) -> None:
     assert told in four.refused(code, "move", *words)
+
+
+def test_waiting_jobs_are_edited(four: Shell) -> None:
+    assert four.ok("edit", "1-2", "-s", "guidance=4", "--priority", "3", "--label", "night=1").err == (
+        "2 changed, 0 as they were\n"
+    )
+    assert [(row["id"], row["priority"]) for row in four.ok("status", "--label", "night=1", "--json").json] == [
+        (1, 3),
+        (2, 3),
+    ]
+    assert "guidance=4.0" in four.ok("show", "1").out
+    assert "edited" in four.ok("show", "1").out
+    assert four.ok("edit", "1", "--priority", "3").err == "0 changed, 1 as they were\n"
+    assert "what is to be changed?" in four.refused(2, "edit", "1")
+    assert "99 is no job" in four.refused(3, "edit", "99", "--priority", "1")
+    assert "would be the same as job 2" in four.refused(2, "edit", "1", "-s", "seed=2")
+
+
+def test_a_trial_of_a_sweep_keeps_its_parameters(four: Shell) -> None:
+    four.ok("enqueue", "kitchen", "-p", "guidance=3,4", "--name", "pilot")
+    assert "job 5 is trial 1 of sweep pilot" in four.refused(2, "edit", "5", "-s", "seed=2")
+    four.ok("edit", "5", "--priority", "9", "--label", "a=b")
+    assert four.ok("status", "5", "--json").json[0]["priority"] == 9

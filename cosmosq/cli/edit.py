@@ -1,0 +1,51 @@
+"""`cosmosq edit`."""
+
+import click
+
+from cosmosq.cli import output
+from cosmosq.cli.app import App
+from cosmosq.cli.enqueue import PRIORITY
+from cosmosq.cli.selection import named_jobs, parse_labels, parse_pairs
+from cosmosq.errors import InvalidInput
+
+
+@click.command()
+@click.argument("jobs", nargs=-1, required=True, metavar="JOB…")
+@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter with another value.")
+@click.option("--prompt", metavar="PROMPT", help="Another prompt; what was set over the old one's parameters stays.")
+@click.option("--priority", type=PRIORITY, help="Higher goes first.")
+@click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
+@click.option("--again", is_flag=True, help="Also if another job is then the same.")
+@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.pass_obj
+def edit(
+    app: App,
+    jobs: tuple[str, ...],
+    settings: tuple[str, ...],
+    prompt: str | None,
+    priority: int | None,
+    label: tuple[str, ...],
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Change what waiting jobs are asked.
+
+    All of them or none. Each JOB is an id or a range such as 3-9, queued or held; `cosmosq show` tells what was
+    changed.
+    """
+    from cosmosq import edits
+    from cosmosq.report import query
+    from cosmosq.session.site import utc_now
+
+    wanted = edits.Edit(
+        parameters=parse_pairs(settings, "-s"), prompt=prompt, priority=priority, labels=parse_labels(label)
+    )
+    if not (wanted.is_about_the_video or label) and priority is None:
+        raise InvalidInput("what is to be changed? give -s, --prompt, --priority or --label")
+    ids = named_jobs(app, jobs)
+    changed = edits.edit(app.ledger, ids, wanted, again=again, now=utc_now())
+    if as_json:
+        with app.ledger.read() as session:
+            output.emit_json(query.jobs(session, query.Filter(ids=ids)))
+    else:
+        output.say(f"{len(changed)} changed, {len(ids) - len(changed)} as they were")
