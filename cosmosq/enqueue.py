@@ -129,17 +129,19 @@ def enqueue(
     again: bool = False,
     held: bool = False,
     after: After | None = None,
+    due_at: datetime | None = None,
 ) -> list[Enqueued]:
     """Record the wishes as jobs, all or none; the same job again is skipped unless `again`.
 
     Args:
         after: what of which jobs they wait for.
+        due_at: none of them starts before.
 
     Raises:
         NotFound: such a job is not there.
         InvalidInput: it has failed already.
     """
-    placement = {"priority": priority, "labels": labels, "again": again, "held": held, "after": after}
+    placement = {"priority": priority, "labels": labels, "again": again, "held": held, "after": after, "due_at": due_at}
     with ledger.write() as session:
         return record(session, host, wishes, now=now, **cast(Any, placement))
 
@@ -155,6 +157,7 @@ def record(
     again: bool = False,
     held: bool = False,
     after: After | None = None,
+    due_at: datetime | None = None,
     digests: Sequence[str] | None = None,
 ) -> list[Enqueued]:
     """Like `enqueue`, within a transaction of the caller.
@@ -174,8 +177,8 @@ def record(
         if digest not in found:
             fresh[f"{digest}{number}" if again else digest] = wish
     status = Status.HELD if held else Status.QUEUED
-    shared = {"host": host.name, "engine": host.engine, "priority": priority, "status": status}
-    sources = _upsamplings(session, host, fresh, now=now, priority=priority, labels=labels, held=held)
+    shared = {"host": host.name, "engine": host.engine, "priority": priority, "status": status, "due_at": due_at}
+    sources = _upsamplings(session, host, fresh, now=now, priority=priority, labels=labels, held=held, due_at=due_at)
     ids = _insert(session, fresh, shared, labels or {}, sources, after or {}, now)
     made = dict(zip(fresh, ids, strict=True))
     answers = []
@@ -209,7 +212,13 @@ def check_mode(host: HostConfig, wishes: Iterable[Wish]) -> None:
 
 
 def _upsamplings(
-    session: Session, host: HostConfig, wishes: Mapping[str, Wish], *, priority: int, **rest: Any
+    session: Session,
+    host: HostConfig,
+    wishes: Mapping[str, Wish],
+    *,
+    priority: int,
+    due_at: datetime | None,
+    **rest: Any,
 ) -> dict[str, int]:
     """Ids of the jobs that make the prompts longer, by the name of the wish that waits; those missing are queued."""
     waiting = {name: source for name, wish in wishes.items() if (source := wish.upsampling)}
@@ -218,10 +227,17 @@ def _upsamplings(
     wanted = {wish.digest(host.engine): wish for wish in waiting.values()}
     found = _usable(session, wanted)
     missing = {digest: wish for digest, wish in wanted.items() if digest not in found}
-    made = record(session, host, list(missing.values()), priority=priority, digests=list(missing), **rest)
-    # Whoever waits for a job must not be kept waiting by those that are less urgent.
-    urgent = update(Job).where(Job.id.in_(found.values()), Job.status.not_in(ENDED), Job.priority < priority)
-    session.execute(urgent.values(priority=priority), execution_options={"synchronize_session": False})
+    made = record(
+        session, host, list(missing.values()), priority=priority, due_at=due_at, digests=list(missing), **rest
+    )
+    # Whoever waits for a job must not be kept waiting by those that are less urgent, or wanted later.
+    waited_for = (Job.id.in_(found.values()), Job.status.not_in(ENDED))
+    later = (Job.failures == 0, Job.due_at > due_at if due_at is not None else Job.due_at.is_not(None))
+    for urgent in (
+        update(Job).where(*waited_for, Job.priority < priority).values(priority=priority),
+        update(Job).where(*waited_for, *later).values(due_at=due_at),
+    ):
+        session.execute(urgent, execution_options={"synchronize_session": False})
     found.update(zip(missing, (answer.id for answer in made), strict=True))
     return {name: found[wish.digest(host.engine)] for name, wish in waiting.items()}
 

@@ -33,11 +33,13 @@ def record(
     again: bool = False,
     held: bool = False,
     after: After | None = None,
+    due_at: datetime | None = None,
 ) -> list[Enqueued]:
     """Record a planned sweep with its trials and jobs, all or none; jobs that are there already become part of it.
 
     Args:
         text: the file as it was, or what stands for it.
+        due_at: as of `enqueue.enqueue`.
     """
     with ledger.write() as session:
         prompts.record(session, planned.drafts, now)
@@ -51,6 +53,7 @@ def record(
             again=again,
             held=held,
             after=after,
+            due_at=due_at,
             digests=[job.digest for job in planned.jobs],
         )
         sweep_id = _record_sweep(session, planned, host.name, text, now)

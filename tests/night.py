@@ -75,13 +75,20 @@ class Night:
         return Path(root) if root else self.workspace.host_path("sim")
 
     def enqueue(
-        self, prompt: str = "a quiet kitchen", *, again: bool = False, priority: int = 0, **parameters: object
+        self,
+        prompt: str = "a quiet kitchen",
+        *,
+        again: bool = False,
+        priority: int = 0,
+        due_at: datetime | None = None,
+        **parameters: object,
     ) -> int:
         """One job of a prompt with `edge_weight=0.5` and the like; returns its id."""
         given = {"edge.weight": 0.5, "num_steps": 3, **{dotted(name): value for name, value in parameters.items()}}
         record = prompts.add(self.ledger, [prompts.Draft(text=prompt, clip="shot")], now())[0]
         wishes = wishes_for(self.ledger, [record.id], given)
-        return enqueue(self.ledger, self.config.host(), wishes, now=now(), again=again, priority=priority)[0].id
+        how: dict[str, Any] = {"again": again, "priority": priority, "due_at": due_at}
+        return enqueue(self.ledger, self.config.host(), wishes, now=now(), **how)[0].id
 
     def add(self, *texts: str, name: str | None = None) -> list[str]:
         """Prompts of the clip `shot`; returns their ids."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,13 +34,15 @@ class Placement:
     held: bool = False
     after: "Mapping[int, Need] | None" = None
     """What of which jobs they wait for."""
+    due_at: datetime | None = None
+    """None of them starts before."""
 
     @property
     def options(self) -> dict[str, Any]:
         """What the library is told beside host and time."""
         labels: Mapping[str, str] = parse_labels(self.labels)
-        told = {"priority": self.priority, "labels": labels, "again": self.again, "held": self.held}
-        return {**told, "after": self.after}
+        told = {"priority": self.priority, "again": self.again, "held": self.held, "due_at": self.due_at}
+        return {**told, "labels": labels, "after": self.after}
 
 
 @click.command()
@@ -51,6 +54,8 @@ class Placement:
 @sweep_options()
 @click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Higher goes first.")
 @click.option("--host", metavar="HOST", help="The host; by default the workspace's default_host.")
+@click.option("--at", metavar="WHEN", help="Start none before 22:00, 2026-12-01T01:00 or +2h.")
+@click.option("--tz", metavar="ZONE", help="Where --at is meant, as Europe/Berlin; by default where this machine is.")
 @click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
 @click.option("--again", is_flag=True, help="Also what was enqueued before.")
 @click.option("--hold", is_flag=True, help="Keep them back until `cosmosq release`.")
@@ -70,6 +75,8 @@ def enqueue(
     sweep: Asked,
     priority: int,
     host: str | None,
+    at: str | None,
+    tz: str | None,
     label: tuple[str, ...],
     again: bool,
     hold: bool,
@@ -90,9 +97,27 @@ def enqueue(
 
     With -p, --sweep, --trials or --method one job for each trial and PROMPT: `-p guidance=3,5,7`,
     `-p 'edge.weight=uniform(0.2,1)' -n 40`, `-p 'controls=[edge],[edge,depth]'`.
+
+    With --at they wait until then.
     """
     needs = _needs(app, after, after_any)
-    placement = Placement(host=host, priority=priority, labels=label, again=again, held=hold, after=needs)
+    placement = Placement(
+        host=host,
+        priority=priority,
+        labels=label,
+        again=again,
+        held=hold,
+        after=needs,
+        due_at=_due_at(at, tz),
+    )
+    placement = Placement(
+        host=host,
+        priority=priority,
+        labels=label,
+        again=again,
+        held=hold,
+        due_at=_due_at(at, tz),
+    )
     if upscale and upsample:
         raise InvalidInput("--upscale and --upsample do not go together: an upscale has no prompt of its own")
     if sweep.is_sweep:
@@ -120,6 +145,21 @@ def _needs(app: App, after: Sequence[str], after_any: Sequence[str]) -> "Mapping
 
 def _named_in(app: App, words: Sequence[str]) -> list[int]:
     return named_jobs(app, [name.strip() for word in words for name in word.split(",")])
+
+
+def _due_at(at: str | None, tz: str | None) -> datetime | None:
+    from cosmosq.moments import parse_moment, parse_zone
+    from cosmosq.session.site import utc_now
+
+    if at is None:
+        if tz is not None:
+            raise InvalidInput("--tz says where a time is meant: give --at too")
+        return None
+    now = utc_now()
+    due_at = parse_moment(at, now, parse_zone(tz) if tz is not None else None)
+    if due_at < now:
+        raise InvalidInput(f"--at {at} has passed ({output.clock(due_at)}): leave it out to start at once")
+    return due_at
 
 
 def _enqueue_each(

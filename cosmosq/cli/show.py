@@ -47,7 +47,7 @@ def _fields(job: dict[str, Any], retries: int) -> None:
             "status": job["status"],
             "error": ": ".join(word for word in (job["error"], job["message"]) if word),
             "repeated": f"{job['repeat']}, {job['failures']} of {retries} retries used" if job["repeat"] else "",
-            "not before": output.clock(job["due_at"]) if job["status"] == Status.QUEUED else "",
+            "not before": output.clock(job["due_at"]) if job["status"] in (Status.HELD, Status.QUEUED) else "",
             "kind": job["kind"],
             "prompt": f"{job['prompt_id']} {job['prompt_name'] or ''}",
             "text": output.one_line(job["text"], 200),

@@ -165,7 +165,8 @@ def _told(row: dict[str, Any]) -> str:
         is_known = row["expected_at"] and row["phase"] not in (Phase.DOWNLOADING, Phase.RECORDING)
         return progress_of(row) + (f", {left_of(row['expected_at'])}" if is_known else "")
     left = left_of(row["expected_at"]) if row["status"] == Status.QUEUED else ""
-    if waits := ", ".join(filter(None, (_told_of_needs(row["waits_for"]), left))):
+    waits = ", ".join(filter(None, (_told_of_needs(row["waits_for"]), not_before(row), left)))
+    if row["status"] in (Status.QUEUED, Status.HELD) and waits:
         return waits
     return output.one_line(row["message"] or row["error"] or "", 50)
 
@@ -175,6 +176,12 @@ def _told_of_needs(ids: list[int]) -> str:
         return ""
     more = f" and {len(ids) - 5} more" if len(ids) > 5 else ""
     return f"waiting for job{'s' if len(ids) > 1 else ''} {', '.join(map(str, ids[:5]))}{more}"
+
+
+def not_before(row: dict[str, Any]) -> str:
+    """When a job that waits may start, if that is yet to come."""
+    due_at = row["due_at"]
+    return f"not before {output.clock(due_at)}" if due_at and due_at > datetime.now(UTC) else ""
 
 
 def left_of(expected_at: datetime | None) -> str:

@@ -88,11 +88,15 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
             is_early=row.session_key in UPSAMPLING_KEYS,
         )
         for row in waiting
+        if not _is_later(row, now)
     ]
     needs = dependencies.unmet(session) if queued else {}
     ordered = policy.line_up(line, clock.key, max_overtake)
     for job in policy.behind_their_needs(ordered, needs, begun=[row.id for row in running]):
         clock.queue(works[job.id])
+    for row in sorted((row for row in waiting if _is_later(row, now)), key=lambda row: (row.due_at, row.id)):
+        # Nobody waits for those that are not due yet.
+        clock.queue(row)
     return Outlook(
         host=host,
         running=len(running),
@@ -177,6 +181,10 @@ def _queued(session: Session, host: str) -> list[Row[Any]]:
         .where(Job.host == host, Job.status == Status.QUEUED)
     )
     return list(session.execute(statement).all())
+
+
+def _is_later(row: Row[Any], now: datetime) -> bool:
+    return row.due_at is not None and row.due_at > now
 
 
 def _served(session: Session, session_id: str) -> int:

@@ -101,3 +101,13 @@ def test_only_hosts_with_something_to_do_are_listed(ledger: Ledger) -> None:
         make_job(session, host="a", status=Status.RUNNING)
     with ledger.read() as session:
         assert hosts(session) == ["a", "b"]
+
+
+def test_a_job_that_is_due_later_keeps_no_other_waiting(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        later = _job(session, due_at=NOW + timedelta(seconds=1000))
+        soon, other = _job(session), _job(session)
+        latest = _job(session, due_at=NOW + timedelta(seconds=1050))
+    found = _look(ledger)
+    assert _seconds(found) == {soon.id: 140, other.id: 240, later.id: 1100, latest.id: 1200}

@@ -3,6 +3,7 @@
 import re
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -312,3 +313,12 @@ def test_a_full_disk_on_the_box_is_told_and_cured_by_a_retry(make: MakeNight) ->
     jobs.retry(night.ledger, [job_id], now())
     night.work()
     assert night.statuses() == ["succeeded"]
+
+
+def test_a_worker_until_empty_waits_for_what_is_due_later(make: MakeNight) -> None:
+    night = make()
+    due_at = now() + timedelta(seconds=2)
+    job_id = night.enqueue(due_at=due_at)
+    night.work()
+    assert night.statuses() == ["succeeded"]
+    assert night.job(job_id)["started_at"] >= due_at
