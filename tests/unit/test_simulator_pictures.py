@@ -175,6 +175,12 @@ def test_more_edge_weight_follows_the_edges_more(media: dict[str, str]) -> None:
     assert none + 0.05 < little < full
 
 
+def test_lines_are_drawn_where_no_input_is_followed(media: dict[str, str]) -> None:
+    videos = [generate(media, {"edge": weight}, sigma_max=80.0) for weight in (0.0, 0.3, 1.0)]
+    none, little, full = (edge_agreement(video, Path(media["video"])) for video in videos)
+    assert none + 0.05 < little < full
+
+
 def test_more_vis_weight_is_closer_to_the_blurred_colours(media: dict[str, str]) -> None:
     with av.open(media["vis"]) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
@@ -211,8 +217,9 @@ def test_guidance_saturates(media: dict[str, str]) -> None:
 
 
 def test_fewer_steps_are_noisier_and_blurrier(media: dict[str, str]) -> None:
-    made = {steps: generate(media, {"edge": 1.0}, num_steps=steps) for steps in (4, 12, 35)}
-    # Nothing moves in the upper right, so that what changes there is noise, and the mean of all frames is free of it.
+    # Where no input is followed the lines are drawn, and nothing is as sharp as these.
+    made = {steps: generate(media, {"edge": 1.0}, num_steps=steps, sigma_max=80.0) for steps in (4, 12, 35)}
+    # Hardly anything moves in the upper right: what changes there is noise, and the mean of all frames is free of it.
     parts = {steps: video[:, :70, -120:] for steps, video in made.items()}
     noise = {steps: difference(part[1:], part[:-1]) for steps, part in parts.items()}
     assert noise[4] > noise[12] > noise[35]

@@ -17,6 +17,8 @@ from simulated.palette import colour_matrix
 TIME_BASE = Fraction(1, 24)
 PLANES = "gbrp"
 OVERLAYS = ("keypoint", "hdmap", "lidar")
+REACH = 6.0
+"""How far from a line its surroundings go, in pixels of a 1280 wide picture."""
 SAMPLES = [number / 32 for number in range(33)]
 
 
@@ -100,15 +102,17 @@ class Running:
 def transfer(look: Look, first: Mapping[str, av.VideoFrame], width: int, height: int) -> Running:
     """`first` holds the first frame of the input ("video") and of each control, by hint."""
     graph = Graph(width, height)
-    picture = painted(graph, look, graph.source("video", first["video"]))
+    lines = graph.sized(graph.source("edge", first["edge"])) if "edge" in first and look.edge > 0 else None
+    picture = painted(graph, look, graph.source("video", first["video"]), None if look.is_free else lines)
     if "vis" in first and look.vis > 0:
         colours = graph.sized(graph.source("vis", first["vis"]))
         picture = graph.add("blend", f"all_mode=normal:all_opacity={look.vis:.4f}", colours, picture)
     if "seg" in first and look.tint > 0:
         picture = tinted(graph, look, picture, graph.source("seg", first["seg"]))
-    if "edge" in first and look.ink > 0:
-        lines = graph.add("curves", straight(1.0, 1.0 - look.ink), graph.sized(graph.source("edge", first["edge"])))
-        picture = graph.add("blend", "all_mode=multiply", picture, lines)
+    if lines is not None and look.is_free:
+        picture = graph.add(
+            "blend", "all_mode=multiply", picture, graph.add("curves", straight(1.0, 1.0 - look.edge), lines)
+        )
     if "depth" in first and look.shade > 0:
         picture = shaded(graph, look, picture, graph.source("depth", first["depth"]))
     for hint in OVERLAYS:
@@ -130,14 +134,24 @@ def upscale(look: Look, first: Mapping[str, av.VideoFrame], width: int, height: 
     return graph.finish(softened(graph, look, picture))
 
 
-def painted(graph: Graph, look: Look, video: Pad) -> Pad:
-    """The input, with as much of its detail as sigma leaves, in the palette of the prompt."""
+def painted(graph: Graph, look: Look, video: Pad, lines: Pad | None) -> Pad:
+    """The input in the palette of the prompt, with as much of its detail as sigma leaves, and more near lines."""
     sharp, rough = graph.split(graph.sized(video))
     rough = graph.add("scale", f"{max(4, graph.width // 16)}:{max(4, graph.height // 16)}:flags=area", rough)
     rough = graph.sized(graph.add("gblur", "sigma=1", rough), "bicubic")
+    if lines is not None:
+        sharp, kept = graph.split(sharp)
     mixed = graph.add("blend", f"all_mode=normal:all_opacity={look.detail:.4f}", sharp, rough)
+    if lines is not None:
+        mixed = graph.add("maskedmerge", "", mixed, kept, surroundings(graph, look, lines))
     coloured = graph.add("colorchannelmixer", mixer(look.colours), mixed)
     return graph.add("curves", tones(look), coloured)
+
+
+def surroundings(graph: Graph, look: Look, lines: Pad) -> Pad:
+    """White, as far as the weight goes, on lines and some pixels around them, and fading from there."""
+    wide = graph.add("gblur", f"sigma={max(1.0, REACH * graph.width / 1280):.4f}", lines)
+    return graph.add("curves", curves({"all": [(0.0, 0.0), (0.1, look.edge), (1.0, look.edge)]}), wide)
 
 
 def tinted(graph: Graph, look: Look, picture: Pad, seg: Pad) -> Pad:

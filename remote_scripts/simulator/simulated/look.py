@@ -14,7 +14,10 @@ NOISE_LIMIT = 60
 
 @dataclass(frozen=True)
 class Look:
-    """Opacities and strengths are in 0…1, `softness` in pixels of a 1280 wide picture."""
+    """Opacities and strengths are in 0…1, `softness` in pixels of a 1280 wide picture.
+
+    A picture is free if there is no input that it follows: there lines are drawn, as there is nothing to keep.
+    """
 
     colours: Matrix
     levels: int
@@ -26,7 +29,8 @@ class Look:
     noise: int
     noise_seed: int
     vis: float
-    ink: float
+    edge: float
+    is_free: bool
     shade: float
     fog: tuple[float, float, float]
     tint: float
@@ -54,7 +58,8 @@ def look_of(request: Request, clip: int) -> Look:
         # Each clip of a long video has a seed of its own, as in the engine.
         noise_seed=int(next(Numbers(f"grain {request.seed + clip} {request.prompt}")) * 2**31),
         vis=0.8 * request.weight("vis"),
-        ink=0.85 * edge,
+        edge=0.85 * edge,
+        is_free=request.ignores_input,
         shade=request.weight("depth"),
         fog=(0.55 + 0.4 * next(drawn), 0.55 + 0.4 * next(drawn), 0.6 + 0.4 * next(drawn)),
         tint=0.45 * request.weight("seg"),
