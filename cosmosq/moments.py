@@ -1,12 +1,14 @@
 """Moments as people write them: a time of day, a date, or so long from now."""
 
 import re
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from cosmosq.errors import InvalidInput
 
 FORMS = "22:00, 2026-12-01, 2026-12-01T01:00, 2026-12-01T01:00+01:00, +2h or +1d6h30m"
+PAST_FORMS = "22:00, 2026-12-01, 2026-12-01T01:00, or 8h or 2d for so long ago"
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
@@ -32,6 +34,33 @@ def parse_moment(text: str, now: datetime, zone: tzinfo | None = None) -> dateti
     except ValueError as error:
         raise InvalidInput(f"{text!r} is no moment: write {FORMS}") from error
     return _placed(moment, zone) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def parse_past(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
+    """Likewise, for looking back.
+
+    Args:
+        text: a time of day (the last one), a date, a date and time, or a span for so long ago.
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+    if _SPAN.fullmatch(text):
+        return _back(now, parse_span(text), text).astimezone(UTC)
+    if found := _TIME.fullmatch(text):
+        earlier = (_next(now - timedelta(days=days), int(found[1]), int(found[2]), zone) for days in (1, 2))
+        return next(moment for moment in earlier if moment <= now)
+    if not text.startswith("+"):
+        with suppress(InvalidInput):
+            return parse_moment(text, now, zone)
+    raise InvalidInput(f"{text!r} is no moment to look back to: write {PAST_FORMS}")
+
+
+def _back(now: datetime, span: timedelta, text: str) -> datetime:
+    try:
+        return now - span
+    except OverflowError as error:
+        raise InvalidInput(f"{text!r} is too long a time") from error
 
 
 def parse_span(text: str) -> timedelta:

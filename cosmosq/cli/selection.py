@@ -26,6 +26,8 @@ class Criteria:
     labels: tuple[str, ...]
     sweep: str | None
     host: str | None
+    since: str | None
+    until: str | None
 
     def filter(self, app: App, ids: Sequence[int] = (), statuses: Sequence[str] = ()) -> Any:
         """The query's filter; `statuses` holds where none was given."""
@@ -38,6 +40,8 @@ class Criteria:
             labels=parse_pairs(self.labels, "--label"),
             sweep=_sweep_name(app, self.sweep) if self.sweep else None,
             host=app.config.host(self.host).name if self.host else None,
+            since=_moment(self.since),
+            until=_moment(self.until),
         )
 
 
@@ -45,6 +49,13 @@ def _prompt_id(app: App, reference: str) -> str:
     from cosmosq import prompts
 
     return prompts.get(app.ledger, reference).id
+
+
+def _moment(text: str | None) -> Any:
+    from cosmosq.moments import parse_past
+    from cosmosq.session.site import utc_now
+
+    return None if text is None else parse_past(text, utc_now())
 
 
 def _sweep_name(app: App, name: str) -> str:
@@ -55,7 +66,7 @@ def _sweep_name(app: App, name: str) -> str:
 
 
 def filter_options(command: F) -> F:
-    """Add --status, --prompt, --label, --sweep and --host; the command receives `criteria`."""
+    """Add --status, --prompt, --label, --sweep, --host, --since and --until; the command receives `criteria`."""
 
     def wrapper(
         *args: Any,
@@ -64,9 +75,13 @@ def filter_options(command: F) -> F:
         label: tuple[str, ...],
         sweep: str | None,
         host: str | None,
+        since: str | None,
+        until: str | None,
         **rest: Any,
     ) -> Any:
-        criteria = Criteria(statuses=status, prompt=prompt, labels=label, sweep=sweep, host=host)
+        criteria = Criteria(
+            statuses=status, prompt=prompt, labels=label, sweep=sweep, host=host, since=since, until=until
+        )
         return command(*args, criteria=criteria, **rest)
 
     options = (
@@ -77,6 +92,12 @@ def filter_options(command: F) -> F:
         click.option("--label", multiple=True, metavar="K=V", help="Only jobs with this label."),
         click.option("--sweep", metavar="NAME", help="Only jobs of this sweep."),
         click.option("--host", metavar="HOST", help="Only jobs of this host."),
+        click.option(
+            "--since",
+            metavar="WHEN",
+            help="Only jobs that ended, else started, else were enqueued since: 22:00, 2026-12-01, 8h ago as 8h.",
+        ),
+        click.option("--until", metavar="WHEN", help="… before then."),
     )
     return with_options(command, wrapper, options)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
@@ -21,6 +22,9 @@ from cosmosq.models import (
 )
 from cosmosq.status import BEFORE_GENERATING, Status
 
+moment = func.coalesce(Job.ended_at, Job.started_at, Job.created_at)
+"""When a job ended, else started, else was enqueued."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
@@ -32,6 +36,9 @@ class Filter:
     host: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     sweep: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    """A job belongs to the moment when it ended, else started, else was enqueued; `until` itself is out."""
 
     @property
     def condition(self) -> ColumnElement[bool]:
@@ -50,6 +57,10 @@ class Filter:
             parts.append(Job.id.in_(labelled))
         if self.sweep is not None:
             parts.append(Job.id.in_(_jobs_of(self.sweep)))
+        if self.since is not None:
+            parts.append(moment >= self.since)
+        if self.until is not None:
+            parts.append(moment < self.until)
         return and_(*parts)
 
 

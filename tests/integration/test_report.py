@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from cosmosq.report.query import Filter
 from cosmosq.report.totals import Totals, totals
 from cosmosq.status import Status
 from tests.ledger_rows import (
+    NOW,
     make_artifact,
     make_attempt,
     make_ended_job,
@@ -124,6 +126,35 @@ def test_a_filter_narrows_rows_and_totals_alike(ledger: Ledger) -> None:
         which = Filter(prompt_id=other.id, labels={"night": "1"})
     assert [row["id"] for row in all_rows(ledger, which)] == [1]
     assert (sums(ledger, which).jobs, sums(ledger, which).generate_s) == (1, 5.0)
+
+
+def test_a_job_belongs_to_the_moment_when_it_ended_else_started_else_was_enqueued(ledger: Ledger) -> None:
+    hour = timedelta(hours=1)
+    with ledger.write() as session:
+        make_ended_job(session, created_at=NOW - 9 * hour, started_at=NOW - hour, ended_at=NOW)
+        make_job(session, status=Status.RUNNING, created_at=NOW - 9 * hour, started_at=NOW - hour)
+        make_job(session, created_at=NOW - 9 * hour)
+    found = [
+        [row["id"] for row in all_rows(ledger, Filter(since=since, until=until))]
+        for since, until in [(NOW, None), (NOW - hour, None), (None, NOW), (None, NOW - hour), (NOW - hour, NOW)]
+    ]
+    assert found == [[1], [1, 2], [2, 3], [3], [2]]
+
+
+def test_the_time_range_is_asked_for_on_the_command_line(
+    workspace: Workspace, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = datetime.now(UTC)
+    with ledger.write() as session:
+        for hours in (1, 30):
+            make_ended_job(session, ended_at=now - timedelta(hours=hours))
+    counted = []
+    for words in (("--since", "2h"), ("--until", "2h"), ("--since", "40h", "--until", "10m"), ("--since", "10m")):
+        assert report(workspace, "--json", *words) == 0
+        counted.append(json.loads(capsys.readouterr().out)["jobs"])
+    assert counted == [1, 1, 2, 0]
+    assert report(workspace, "--since", "+2h") == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_gpu_seconds_count_every_attempt_and_every_load_once(ledger: Ledger) -> None:
