@@ -6,7 +6,7 @@ from reference_sweeps import LIST_JSON, PREVIEW_JSON
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import names, table
 
-from cosmosq import checks, clips, enqueue, prompts, upsampling
+from cosmosq import checks, clips, enqueue, prompts, ratings, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.report import forecast, outlook, query, totals
 from cosmosq.session import census, container, preview
@@ -15,7 +15,7 @@ STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_
 SHOW_JSON = (
     *STATUS_JSON,
     *("text", "upsampled_text", "upsampling", "negative_text", "digest", "labels", "depends_on"),
-    *("dependencies", "parameters", "changed", "repeat", "inputs", "attempts", "artifacts", "events"),
+    *("dependencies", "parameters", "changed", "rating", "repeat", "inputs", "attempts", "artifacts", "events"),
 )
 UPSAMPLE_PREVIEW_JSON = ("prompt_id", "prompt_name", "frames", "width", "height", "prompt_tokens", "tokens")
 UPSAMPLE_JSON = ("id", "status", "prompt_id", "upsampled_id")
@@ -50,6 +50,9 @@ def json_fields() -> str:
         ("… each of its `videos`", "object", names(field.name for field in fields(clips.ClipVideoRecord))),
         ("`parameters`", "array", names(PARAMETERS_JSON)),
         ("`batch preview`", "array", names(field.name for field in fields(preview.Planned))),
+        ("`rate`", "array", names(ratings.FIELDS)),
+        ("`rate --import`", "object", names(f.name for f in fields(ratings.Imported))),
+        ("`rate --compare`", "object", names(("better", "worse"))),
         ("`report`", "object", names([*(f.name for f in fields(totals.Totals)), "gpu_s"])),
         ("… each of its `prompts`", "object", names(field.name for field in fields(totals.PromptTotals))),
         ("`host list`; `host show`, `add`", "array; object", names([*(f.name for f in fields(HostConfig)), "default"])),

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "move": ("move", "Move jobs within the line."),
     "edit": ("edit", "Change what waiting jobs are asked."),
     "remove": ("steer", "Forget jobs."),
+    "rate": ("rate", "Rate videos."),
     "report": ("report", "Say what the jobs made."),
     "db": ("db", "Look after the ledger."),
     "demo": ("demo", "Run a small night on the simulated engine."),

@@ -6,6 +6,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.rate import in_words
 from cosmosq.cli.selection import named_jobs, show_pairs
 from cosmosq.errors import InvalidInput
 from cosmosq.report.durations import duration
@@ -59,6 +60,7 @@ def _fields(job: dict[str, Any], retries: int) -> None:
             "labels": show_pairs(job["labels"]),
             "depends on": ", ".join(f"{d['need']} of job {d['job_id']} ({d['status']})" for d in job["dependencies"]),
             "parameters": show_pairs({name: _short(value) for name, value in job["changed"].items()}),
+            "rating": in_words(job["rating"]) if job["rating"] else "",
             "enqueued": output.clock(job["created_at"]),
             "started": output.clock(job["started_at"]),
             "ended": output.clock(job["ended_at"]),

@@ -18,6 +18,7 @@ from cosmosq.models import (
     JobLabel,
     ParameterSet,
     Prompt,
+    Rating,
     UpsampleOrder,
 )
 from cosmosq.report.query import Filter, jobs
@@ -52,6 +53,7 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
         "dependencies": dependencies,
         "parameters": values,
         "changed": differences(values),
+        "rating": _rating(session, job_id),
         "inputs": _all(session, select(JobInput).where(JobInput.job_id == job_id)),
         "attempts": _attempts(session, job_id),
         "artifacts": _artifacts(session, job_id),
@@ -82,6 +84,14 @@ def _upsampling(session: Session, job_id: int) -> dict[str, Any] | None:
     """What an upsampling was asked, and the id of what it made."""
     order = session.get(UpsampleOrder, job_id)
     return None if order is None else {n: v for n, v in _columns(order).items() if n != "job_id"}
+
+
+def _rating(session: Session, job_id: int) -> dict[str, Any] | None:
+    """What a person thinks of the video; None if nobody said, or took it back."""
+    told = session.get(Rating, job_id)
+    if told is None or (told.stars, told.verdict, told.note) == (None, None, None):
+        return None
+    return _columns(told)
 
 
 def _attempts(session: Session, job_id: int) -> list[dict[str, Any]]:
