@@ -315,7 +315,8 @@ def csv_columns() -> str:
         "`cosmosq report --csv` writes one line a job. Columns may be added, but none is renamed. A text that a\n"
         "spreadsheet would take for a formula begins with an apostrophe.\n"
     )
-    return f"{heading}\n{table(('column', 'meaning'), ((f'`{c.name}`', c.meaning) for c in rows.TABLE))}"
+    told = [*((column.name, column.meaning) for column in rows.TABLE), *rows.BEHIND.items()]
+    return f"{heading}\n{table(('column', 'meaning'), ((f'`{name}`', meaning) for name, meaning in told))}"
 
 
 def tables() -> str:

@@ -12,7 +12,19 @@ from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import complete, digest_of, to_columns
-from cosmosq.models import Artifact, Attempt, Base, Clip, EngineSession, Job, JobLabel, ParameterSet, Prompt
+from cosmosq.models import (
+    Artifact,
+    Attempt,
+    Base,
+    Clip,
+    EngineSession,
+    Job,
+    JobLabel,
+    Measurement,
+    ParameterSet,
+    Prompt,
+    Rating,
+)
 from cosmosq.paths import Workspace
 from cosmosq.status import Kind, Phase, Status
 from cosmosq.template import TEMPLATE
@@ -168,16 +180,27 @@ def make_ended_job(
     *,
     attempt: Mapping[str, Any] | None = None,
     artifact: Mapping[str, Any] | None = None,
+    measured: Mapping[str, float] | None = None,
+    stars: int | None = None,
     **overrides: Any,
 ) -> Job:
-    """A job with one attempt that ended as told; a succeeded one has a video. See `make_job` for `overrides`."""
+    """A job with one attempt that ended as told; a succeeded one has a video. See `make_job` for `overrides`.
+
+    Args:
+        measured: measurements of the video by name.
+        stars: its rating.
+    """
     times = {"started_at": NOW, "ended_at": NOW + timedelta(minutes=3)}
     job = make_job(session, **{"status": status, **times, **overrides})
     seconds = {"waiting_s": 2.0, "generating_s": 130.0, "recording_s": 0.5, "generate_s": 120.0}
     ended = {"phase": Phase.RECORDING, "error": job.error, "message": job.message, **times, **seconds}
     made = make_attempt(session, job, **{"status": status, **ended, **(attempt or {})})
     if status is Status.SUCCEEDED:
-        make_artifact(session, made, **(artifact or {}))
+        video = make_artifact(session, made, **(artifact or {}))
+        for name, value in (measured or {}).items():
+            session.add(Measurement(artifact_id=video.id, name=name, value=value, created_at=NOW))
+    if stars is not None:
+        session.add(Rating(job_id=job.id, stars=stars, rated_at=NOW))
     session.flush()
     return job
 

@@ -58,14 +58,14 @@ def report(app: App, criteria: Criteria, csv_path: Path | None, folder: Path | N
 
 
 def _write_csv(session: "Session", which: "Filter", path: Path) -> None:
-    from cosmosq.report import csv_file, rows
+    from cosmosq.report import csv_table, rows
 
-    found = rows.stream(session, which)
+    table = rows.whole(session, which)
     if path == STDOUT:
-        for line in csv_file.lines(found):
+        for line in csv_table.lines(session, table):
             output.emit_raw(line)
     else:
-        csv_file.save(path, found)
+        csv_table.save(path, session, table)
         output.say(f"wrote {path}")
 
 

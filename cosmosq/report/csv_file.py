@@ -4,10 +4,14 @@ import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 from cosmosq.files import whole_text
 from cosmosq.report.rows import COLUMNS, Row
+
+RISKY = frozenset("'=+-@\t\r")
+"""How a text begins that may have to be changed."""
 
 # Apostrophes before it count too, so that taking one away always gives the text back.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -41,10 +45,12 @@ class _Line:
 
 def lines(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> Iterator[str]:
     """The header and one record a row, each with its CRLF; line breaks in a prompt stay, within quotes."""
-    writer = csv.writer(_Line())
-    yield writer.writerow(columns)
-    for row in rows:
-        yield writer.writerow([cell(row[name]) for name in columns])
+    return lines_of(chain([columns], ([cell(row[name]) for name in columns] for row in rows)))
+
+
+def lines_of(records: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Records whose values are cells already, each with its CRLF."""
+    return map(csv.writer(_Line()).writerow, records)
 
 
 def save(path: Path, rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> None:

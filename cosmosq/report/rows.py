@@ -1,11 +1,11 @@
-"""One row a job: what it was asked, how long it took, what came of it. CSV, page and later aggregates read these."""
+"""One row a job: what it was asked, how long it took, what came of it. CSV and page read these."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select
+from sqlalchemy.orm import Session, aliased, join
 
 from cosmosq.engines.parameters import PARAMETERS
 from cosmosq.models import (
@@ -16,14 +16,18 @@ from cosmosq.models import (
     EngineSession,
     Job,
     JobLabel,
+    Measurement,
     ParameterSet,
     Prompt,
+    Rating,
     Sweep,
     Trial,
     TrialJob,
     UpsampleOrder,
 )
+from cosmosq.report import costs
 from cosmosq.report.query import Filter
+from cosmosq.report.scores import relation, scores
 from cosmosq.status import Need, Phase, Status
 
 Row = dict[str, Any]
@@ -55,7 +59,7 @@ def _labels() -> ColumnElement[str | None]:
     return select(func.aggregate_strings(ordered.c.pair, "; ")).scalar_subquery()
 
 
-def _first_of_sweep(value: Any) -> ColumnElement[Any]:
+def first_of_sweep(value: Any) -> ColumnElement[Any]:
     return (
         select(value)
         .join_from(TrialJob, Trial, Trial.id == TrialJob.trial_id)
@@ -107,8 +111,8 @@ TABLE: tuple[Column, ...] = (
     _column("simulated", Attempt.simulated, "Whether the newest attempt was simulated; empty before the first."),
     _column("priority", Job.priority, "Higher goes first."),
     _column("labels", _labels(), "The labels by key: `night=1; try=b`."),
-    _column("sweep", _first_of_sweep(Sweep.name), "The sweep that queued it, or the first that it became part of."),
-    _column("trial", _first_of_sweep(Trial.number), "Number of its trial in that sweep."),
+    _column("sweep", first_of_sweep(Sweep.name), "The sweep that queued it, or the first that it became part of."),
+    _column("trial", first_of_sweep(Trial.number), "Number of its trial in that sweep."),
     _column("attempts", Job.attempt, "Number of attempts so far."),
     *(_column(p.column, getattr(ParameterSet, p.column), p.meaning) for p in PARAMETERS),
     *_PHASES,
@@ -124,6 +128,9 @@ TABLE: tuple[Column, ...] = (
     _column("video_fps", Artifact.fps, "Frames a second of the video (`fps` is the parameter)."),
     _column("frames", Artifact.frames, "Frames of the video."),
     _column("duration_s", Artifact.duration_s, "Length of the video in seconds."),
+    _column("stars", Rating.stars, "Rating of the video, 1 to 5."),
+    _column("verdict", Rating.verdict, "pick or reject."),
+    _column("note", Rating.note, "What the person who rated it wrote."),
     _column("error", Job.error, "What kind of failure it was."),
     _column("message", Job.message, "What the failure said."),
     _column("created_at", Job.created_at, "When it was enqueued (ISO 8601, UTC)."),
@@ -134,25 +141,80 @@ TABLE: tuple[Column, ...] = (
 COLUMNS: tuple[str, ...] = tuple(column.name for column in TABLE)
 """The names in order. Programs rely on them: columns may be added, but never renamed."""
 
+BEHIND: Mapping[str, str] = {
+    "gpu_s": "GPU seconds of all its attempts, and of each load its share.",
+    "cost": "What they cost by the price of the host; empty without one.",
+    "comparison_score": "Score from comparisons of two (Bradley–Terry, log odds); empty if it was never compared.",
+    "measure_…": "A column for each measurement that the selected jobs have, by its name: `measure_canny_f1`.",
+}
+"""What stands behind these columns in a CSV, and what it means."""
+
+_MOST_JOINS = 40
+"""SQLite joins 64 tables at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Columns, and the statement that reads them."""
+
+    columns: tuple[Column, ...]
+    statement: Select[Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
 
 def stream(session: Session, which: Filter) -> Iterator[Row]:
     """The jobs by id, read from one statement while they are consumed."""
-    statement = _statement().where(which.condition).order_by(Job.id)
+    statement = _statement(TABLE, _joined()).where(which.condition).order_by(Job.id)
     for row in session.execute(statement, execution_options={"yield_per": _AT_ONCE}).mappings():
         yield dict(row)
 
 
-def _statement() -> Select[Any]:
+def whole(session: Session, which: Filter) -> Table:
+    """All there is about the jobs: `TABLE`, then the columns of `BEHIND`."""
+    spent, compared = costs.spent(), relation(scores(session))
+    tables = _joined().outerjoin(spent, spent.c.job_id == Job.id).outerjoin(compared, compared.c.job_id == Job.id)
+    values = (spent.c.gpu_s, spent.c.cost, compared.c.score)
+    columns = [*TABLE, *(_column(name, value, BEHIND[name]) for name, value in zip(BEHIND, values, strict=False))]
+    for number, name in enumerate(measurement_names(session, which)):
+        measured = aliased(Measurement)
+        its = and_(measured.artifact_id == Artifact.id, measured.name == name)
+        value: Any = measured.value
+        if number < _MOST_JOINS:
+            tables = tables.outerjoin(measured, its)
+        else:
+            value = select(measured.value).where(its).correlate(Artifact).scalar_subquery()
+        columns.append(_column(f"measure_{name}", value, f"Measurement {name}."))
+    statement = _statement(columns, tables).where(which.condition).order_by(Job.id)
+    return Table(columns=tuple(columns), statement=statement)
+
+
+def measurement_names(session: Session, which: Filter) -> list[str]:
+    """What was measured of the jobs' videos, by name."""
+    statement = select(Measurement.name).distinct().order_by(Measurement.name)
+    if which != Filter():
+        videos = select(Artifact.id).select_from(_joined()).where(which.condition)
+        statement = statement.where(Measurement.artifact_id.in_(videos))
+    return list(session.scalars(statement))
+
+
+def _statement(columns: Sequence[Column], tables: FromClause) -> Select[Any]:
+    return select(*(column.value.label(column.name) for column in columns)).select_from(tables)
+
+
+def _joined() -> Any:
+    """Jobs with their prompt, parameters, newest attempt, video and rating."""
     newest = and_(Attempt.job_id == Job.id, Attempt.number == Job.attempt)
     # A job that succeeded stays so: its newest attempt is the one that made the video.
     video = and_(Artifact.attempt_id == Attempt.id, Artifact.kind == "video", Attempt.status == Status.SUCCEEDED.value)
     return (
-        select(*(column.value.label(column.name) for column in TABLE))
-        .select_from(Job)
-        .join(Prompt, Prompt.id == Job.prompt_id)
+        join(Job, Prompt, Prompt.id == Job.prompt_id)
         .join(Clip, Clip.id == Prompt.clip_id)
         .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .outerjoin(Attempt, newest)
         .outerjoin(EngineSession, EngineSession.id == Attempt.session_id)
         .outerjoin(Artifact, video)
+        .outerjoin(Rating, Rating.job_id == Job.id)
     )
