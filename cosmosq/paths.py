@@ -43,6 +43,11 @@ class Workspace:
         """Videos that cosmosq encoded itself from numbered frames, by sha256."""
         return self.folder / "videos"
 
+    @property
+    def posters_path(self) -> Path:
+        """First frames of videos as small pictures; whatever is missing there is made again."""
+        return self.folder / "posters"
+
     def host_path(self, name: str) -> Path:
         """Root of a local host that names no other."""
         return self.folder / "hosts" / name

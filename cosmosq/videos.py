@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import SEEK_END
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from cosmosq.errors import InvalidInput, NotFound
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
+    from numpy.typing import NDArray
 
 # Playlists, scripts and still images also open as "video", and the first two can name other files and hosts.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf,mxf"
@@ -65,6 +66,44 @@ def verify(path: Path) -> VideoInfo:
         raise
     except InvalidInput as error:
         raise BrokenVideo(str(error)) from error
+
+
+def first_picture(path: Path, *, width: int) -> "NDArray[Any]":
+    """The first frame as RGB (height, width, 3) of uint8, made smaller if it is wider than `width`.
+
+    Raises:
+        NotFound: no such file.
+        InvalidInput: not a video, or its first frame cannot be decoded.
+    """
+    return next(pictures(path, width=width))
+
+
+def pictures(path: Path, *, width: int | None = None) -> Iterator["NDArray[Any]"]:
+    """Every frame as RGB (height, width, 3) of uint8, made smaller if it is wider than `width`.
+
+    Raises:
+        NotFound: no such file.
+        InvalidInput: not a video, or a frame cannot be decoded.
+    """
+    import av
+
+    with _opened(path) as (container, stream):
+        # One thread: whoever reads many videos at once has enough to do for every core.
+        stream.thread_type = "NONE"
+        count = 0
+        try:
+            for frame in container.decode(stream):
+                count += 1
+                small = min(width or frame.width, frame.width)
+                yield frame.to_ndarray(format="rgb24", width=small, height=_even(frame.height * small / frame.width))
+        except (av.FFmpegError, ValueError) as error:
+            raise BrokenVideo(f"{path} is broken: frame {count + 1} cannot be decoded ({_reason(error)})") from error
+        if count == 0:
+            raise BrokenVideo(f"{path} is broken: it has no frame")
+
+
+def _even(length: float) -> int:
+    return max(2, round(length / 2) * 2)
 
 
 def _decoded(path: Path, container: "InputContainer", stream: "VideoStream") -> Iterator["VideoFrame"]:

@@ -176,15 +176,14 @@ def _told(app: App) -> Night:
     """Write the page and read what became of the jobs."""
     from cosmosq.report import page, rows
     from cosmosq.report.query import Filter
-    from cosmosq.report.totals import totals
     from cosmosq.session.site import utc_now
 
     root, everything = app.workspace.root, Filter()
     with app.ledger.read() as session:
-        jobs = list(rows.stream(session, everything))
-        sums = totals(session, everything)
-        index = page.write(root / "report", root, sums, jobs, title="A demo night", now=utc_now())
-        return Night(root=root, page=index, jobs=jobs, sessions=_sessions(session))
+        jobs, sessions = list(rows.stream(session, everything)), _sessions(session)
+        contents = page.read(session, app.workspace, everything, title="A demo night", now=utc_now())
+    index = page.write(root / "report", app.workspace, contents)
+    return Night(root=root, page=index, jobs=jobs, sessions=sessions)
 
 
 def _sessions(session: Any) -> list[dict[str, Any]]:

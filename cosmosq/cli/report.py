@@ -1,6 +1,5 @@
 """`cosmosq report`: what the jobs made, as totals, CSV or a page."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.report_page import Wanted, page_options, write_page
 from cosmosq.cli.selection import Criteria, filter_options
 from cosmosq.errors import InvalidInput
 from cosmosq.report.durations import duration
@@ -30,30 +30,25 @@ STDOUT = Path("-")
     metavar="FILE|-",
     help="Write one line a job; - is stdout.",
 )
-@click.option(
-    "--html",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Make a page with the videos in this folder.",
-)
+@page_options
 @click.option("--json", "as_json", is_flag=True, help="Print the totals as an object.")
 @click.pass_obj
-def report(app: App, criteria: Criteria, csv_path: Path | None, folder: Path | None, as_json: bool) -> None:
+def report(app: App, criteria: Criteria, csv_path: Path | None, wanted: Wanted, as_json: bool) -> None:
     """Say what the jobs made.
 
     Totals by status and prompt, and GPU time; with --csv or --html every job.
     """
     if as_json and csv_path == STDOUT:
         raise InvalidInput("--csv - and --json both want stdout: give --csv a file")
+    wanted.check()
     which = criteria.filter(app)
     # One transaction, so that totals and rows tell of the same moment.
     with app.ledger.read() as session:
         if csv_path is not None:
             _write_csv(session, which, csv_path)
-        if folder is not None:
-            _write_page(app, session, which, folder)
-        if as_json or (csv_path is None and folder is None):
+        if wanted.folder is not None:
+            write_page(app, session, which, wanted)
+        if as_json or (csv_path is None and wanted.folder is None):
             _show_totals(session, which, as_json)
 
 
@@ -67,16 +62,6 @@ def _write_csv(session: "Session", which: "Filter", path: Path) -> None:
     else:
         csv_table.save(path, session, table)
         output.say(f"wrote {path}")
-
-
-def _write_page(app: App, session: "Session", which: "Filter", folder: Path) -> None:
-    from cosmosq.report import page, rows
-    from cosmosq.report.totals import totals
-
-    root = app.workspace.root
-    sums = totals(session, which)
-    index = page.write(folder, root, sums, rows.stream(session, which), title=root.name, now=datetime.now(UTC))
-    output.say(f"wrote {index}: open it in a browser")
 
 
 def _show_totals(session: "Session", which: "Filter", as_json: bool) -> None:

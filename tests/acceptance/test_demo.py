@@ -59,8 +59,8 @@ def test_the_demo_ends_well_though_one_job_is_blocked_on_purpose(night: Ended) -
 def test_the_demo_says_where_the_report_is(night: Ended) -> None:
     page = Path(night.output.splitlines()[-1])
     assert page == night.root / "report" / "index.html"
-    text = page.read_text(encoding="utf-8")
-    videos = re.findall(r'src="(videos/\d+\.mp4)[#"]', text)
+    text = (page.parent / "data.js").read_text(encoding="utf-8")
+    videos = re.findall(r'"video":"(videos/\d+\.mp4)"', text)
     assert len(set(videos)) == 6
     assert all((page.parent / video).is_file() for video in videos)
 

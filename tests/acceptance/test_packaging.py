@@ -26,7 +26,7 @@ def _shipped() -> set[str]:
         f"{target}/{path.relative_to(ROOT / folder).as_posix()}"
         for folder, target in PACKAGES.items()
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in (".py", ".sh", ".html", ".typed") and "__pycache__" not in path.parts
+        if path.suffix in (".py", ".sh", ".html", ".js", ".css", ".typed") and "__pycache__" not in path.parts
     }
 
 
@@ -84,7 +84,7 @@ def test_a_wheel_holds_every_file_that_is_shipped(wheel: Path) -> None:
         "cosmosq/migrations/versions/0001_the_first_tables.py",
         "cosmosq/remote_scripts/session.py",
         "cosmosq/remote_scripts/simulator/cosmos_transfer1/checkpoints.py",
-        "cosmosq/report/page.html",
+        "cosmosq/report/page_files/index.html",
         "cosmosq/py.typed",
     ):
         assert name in held
@@ -119,4 +119,4 @@ def test_this_install_finds_its_scripts_migrations_and_page() -> None:
     held = {path.removeprefix("cosmosq/remote_scripts/") for path in _shipped() if "/remote_scripts/" in path}
     assert set(scripts.contents()) == {path for path in held if path.endswith((".py", ".sh"))}
     assert files("cosmosq.migrations").joinpath("versions/0001_the_first_tables.py").is_file()
-    assert files("cosmosq.report").joinpath("page.html").is_file()
+    assert files("cosmosq.report").joinpath("page_files/index.html").is_file()

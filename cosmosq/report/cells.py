@@ -1,0 +1,220 @@
+"""The jobs as the page knows them: rows, and what else the ledger has about each, as JSON."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from cosmosq.engines.assignment import differences, from_columns
+from cosmosq.engines.parameter import Parameter
+from cosmosq.engines.parameters import PARAMETERS
+from cosmosq.models import (
+    Artifact,
+    Attempt,
+    Comparison,
+    Dependency,
+    Job,
+    JobInput,
+    JobLabel,
+    Measurement,
+    Prompt,
+    Rating,
+    Video,
+)
+from cosmosq.report.again import enqueue_line
+from cosmosq.report.query import Filter
+from cosmosq.report.rows import Row
+from cosmosq.status import UNSUCCESSFUL, Kind, Phase
+
+Cell = dict[str, Any]
+"""One job of the page; what JavaScript reads of it is listed in docs/report.md."""
+
+LOG_LINES = 60
+LOG_BYTES = 64 << 10
+_PLAIN = (
+    *("id", "status", "kind", "clip", "host", "engine", "simulated", "sweep", "trial", "attempts", "priority"),
+    *("width", "height", "frames", "duration_s", "total_s", "generate_s", "load_s", "error", "message"),
+)
+_TIMES = ("created_at", "started_at", "ended_at")
+
+
+class Prompts:
+    """Prompts by the order in which jobs mention them, each told once."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self._at: dict[str, int] = {}
+
+    def index(self, row: Row) -> int:
+        """Number of the row's prompt."""
+        if row["prompt_id"] not in self._at:
+            self._at[row["prompt_id"]] = len(self.told)
+            self.told.append({"id": row["prompt_id"], "name": row["prompt_name"], "text": row["prompt"]})
+        return self._at[row["prompt_id"]]
+
+
+class Numbers:
+    """What the ledger knows of the jobs of a filter beside their rows, by job id."""
+
+    def __init__(self, session: Session, which: Filter) -> None:
+        self.digests = dict(session.execute(select(Job.id, Job.digest).where(which.condition)).all())
+        self.own: dict[str, dict[str, Any]] = dict(session.execute(select(Prompt.id, Prompt.parameters)).all())
+        self.labels = _labels(session, which)
+        self.measures = _measures(session, which)
+        self.ratings = _ratings(session, which)
+        self.inputs = _inputs(session, which)
+        self.sources = _sources(session, which)
+        self.logs = _logs(session, which)
+
+
+def cells(rows: Iterable[Row], numbers: Numbers, prompts: Prompts, root: Path) -> Iterator[Cell]:
+    """Each row as the page knows it; files are named as the ledger has them, from `root` on."""
+    for row in rows:
+        values = from_columns(row)
+        number = row["id"]
+        rating = numbers.ratings.get(number, {})
+        yield {
+            **{name: row[name] for name in _PLAIN},
+            **{name: _iso(row[name]) for name in _TIMES},
+            "prompt": prompts.index(row),
+            "longer": row["upsampled_prompt"],
+            "fps": row["video_fps"],
+            "values": differences(values),
+            "seconds": {phase: row[f"{phase}_s"] for phase in Phase if row[f"{phase}_s"]},
+            "labels": numbers.labels.get(number, {}),
+            "digest": numbers.digests.get(number, ""),
+            "measures": numbers.measures.get(number, {}),
+            "stars": rating.get("stars"),
+            "verdict": rating.get("verdict"),
+            "note": rating.get("note"),
+            "rated_at": rating.get("rated_at"),
+            "inputs": numbers.inputs.get(number, []),
+            "output": row["output_path"],
+            "again": _again(row, values, numbers),
+            "log": _tail(root, numbers.logs.get(number)) if row["status"] in UNSUCCESSFUL else None,
+        }
+
+
+def parameters(told: Iterable[Cell]) -> list[dict[str, Any]]:
+    """The parameters that any of the cells has changed: name, meaning, default, and whether it is a number."""
+    changed = {name for cell in told for name in cell["values"]}
+    return [_parameter(parameter) for parameter in PARAMETERS if parameter.name in changed]
+
+
+def comparisons(session: Session, which: Filter) -> list[dict[str, Any]]:
+    """Which of two jobs was found better, of those among the filter's, oldest first."""
+    among = select(Job.id).where(which.condition)
+    statement = (
+        select(Comparison.better_id, Comparison.worse_id, Comparison.compared_at)
+        .where(Comparison.better_id.in_(among), Comparison.worse_id.in_(among))
+        .order_by(Comparison.id)
+    )
+    return [{"better": b, "worse": w, "compared_at": _iso(at)} for b, w, at in session.execute(statement)]
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    number = parameter.type in (int, float)
+    return {"name": parameter.name, "default": parameter.default, "meaning": parameter.meaning, "number": number}
+
+
+def _again(row: Row, values: dict[str, Any], numbers: Numbers) -> str:
+    return enqueue_line(
+        row["prompt_name"] or row["prompt_id"],
+        values,
+        own=numbers.own.get(row["prompt_id"], {}),
+        host=row["host"],
+        kind=row["kind"],
+        upsampled=bool(row["upsampled"]),
+        source=numbers.sources.get(row["id"]),
+    )
+
+
+def _labels(session: Session, which: Filter) -> dict[int, dict[str, str]]:
+    statement = select(JobLabel.job_id, JobLabel.key, JobLabel.value).join(Job, Job.id == JobLabel.job_id)
+    found: dict[int, dict[str, str]] = defaultdict(dict)
+    for job, key, value in session.execute(statement.where(which.condition).order_by(JobLabel.key)):
+        found[job][key] = value
+    return found
+
+
+def _measures(session: Session, which: Filter) -> dict[int, dict[str, float]]:
+    statement = (
+        select(Job.id, Measurement.name, Measurement.value)
+        .select_from(Measurement)
+        .join(Artifact, Artifact.id == Measurement.artifact_id)
+        .join(Attempt, Attempt.id == Artifact.attempt_id)
+        .join(Job, and_(Job.id == Attempt.job_id, Job.attempt == Attempt.number))
+        .where(which.condition)
+        .order_by(Measurement.name)
+    )
+    found: dict[int, dict[str, float]] = defaultdict(dict)
+    for job, name, value in session.execute(statement):
+        found[job][name] = value
+    return found
+
+
+def _ratings(session: Session, which: Filter) -> dict[int, dict[str, Any]]:
+    statement = select(Rating).join(Job, Job.id == Rating.job_id).where(which.condition)
+    return {
+        r.job_id: {"stars": r.stars, "verdict": r.verdict, "note": r.note, "rated_at": _iso(r.rated_at)}
+        for r in session.scalars(statement)
+    }
+
+
+def _inputs(session: Session, which: Filter) -> dict[int, list[dict[str, Any]]]:
+    """Role, sha256, path and size of each job's input videos, the input itself before its controls."""
+    statement = (
+        select(JobInput, Video)
+        .join(Job, Job.id == JobInput.job_id)
+        .join(Video, Video.sha256 == JobInput.sha256)
+        .where(which.condition)
+        .order_by(JobInput.job_id, JobInput.role != "input", JobInput.role)
+    )
+    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for pinned, video in session.execute(statement):
+        size = {"width": video.width, "height": video.height, "fps": video.fps, "frames": video.frames}
+        found[pinned.job_id].append({"role": pinned.role, "sha256": video.sha256, "path": pinned.path, **size})
+    return found
+
+
+def _sources(session: Session, which: Filter) -> dict[int, int]:
+    """The job that each upscale makes larger."""
+    statement = (
+        select(Dependency.job_id, Dependency.depends_on_id)
+        .join(Job, Job.id == Dependency.job_id)
+        .where(which.condition, Job.kind == Kind.UPSCALE.value)
+    )
+    return dict(session.execute(statement).all())
+
+
+def _logs(session: Session, which: Filter) -> dict[int, str]:
+    """Path of the newest attempt's log, of the jobs that ended without success."""
+    statement = (
+        select(Job.id, Artifact.path)
+        .join(Attempt, and_(Attempt.job_id == Job.id, Attempt.number == Job.attempt))
+        .join(Artifact, and_(Artifact.attempt_id == Attempt.id, Artifact.kind == "log"))
+        .where(which.condition, Job.status.in_([status.value for status in UNSUCCESSFUL]))
+    )
+    return dict(session.execute(statement).all())
+
+
+def _tail(root: Path, path: str | None) -> str | None:
+    """The last lines of a log; None if there is none."""
+    if path is None:
+        return None
+    try:
+        with (root / path).open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - LOG_BYTES))
+            text = stream.read().decode("utf-8", "replace")
+    except OSError:
+        return None
+    return "\n".join(text.splitlines()[-LOG_LINES:])
+
+
+def _iso(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None

@@ -1,0 +1,62 @@
+// One job in the contact sheet.
+{
+  const { el, plural } = cosmosq;
+  const SIGNS = { failed: "✕", blocked: "⃠", cancelled: "–", queued: "…", held: "❚❚", running: "▶", missing: "?" };
+  const WORDS = { failed: "failed", blocked: "blocked by the guardrail", cancelled: "cancelled", queued: "queued", held: "held back", running: "running", missing: "the file is missing" };
+
+  /** What a cell shows instead of a picture: `missing` for a video that is gone, else the job's status. */
+  function look(job) {
+    return job.missing ? "missing" : job.status;
+  }
+
+  function picture(job) {
+    if (job.poster) {
+      const { width, height } = job;
+      return el("img", { class: "poster", src: job.poster, alt: "", loading: "lazy", decoding: "async", draggable: false, ...(width ? { width, height } : {}) });
+    }
+    const state = look(job);
+    if (state === "succeeded") return el("span", { class: "lack plain" }, el("b", {}, job.video ? "▶" : "¶"), el("small", {}, job.kind === "upsample" ? "a longer prompt" : "no picture"));
+    return el("span", { class: `lack ${state}` }, el("b", { "aria-hidden": "true" }, SIGNS[state] ?? ""), el("small", {}, WORDS[state] ?? state), job.error ? el("small", {}, job.error) : null);
+  }
+
+  /** What tells this job from its neighbours: all that differs, but for what the axes say already. */
+  function caption(job) {
+    const axes = Object.values(cosmosq.axes.chosen()).filter(Boolean).map(axis => axis.name);
+    const told = cosmosq.jobs.difference(job).filter(([name]) => !axes.includes(name)).map(([name, value]) => `${name} ${cosmosq.cut(cosmosq.word(value), 24)}`);
+    if (!axes.includes("prompt")) told.unshift(cosmosq.jobs.promptName(job));
+    return told.join(" · ");
+  }
+
+  function marks(job) {
+    const { stars, verdict } = cosmosq.ratings.of(job), found = [];
+    if (stars) found.push(el("span", { class: "stars", "aria-label": plural(stars, "star") }, "★".repeat(stars)));
+    if (verdict) found.push(el("span", { class: `verdict ${verdict} on` }, verdict === "pick" ? "✓" : "✕"));
+    return found;
+  }
+
+  function describe(job) {
+    const told = cosmosq.jobs.difference(job).map(([name, value]) => `${name} ${cosmosq.word(value)}`), { stars } = cosmosq.ratings.of(job);
+    return [`Job ${job.id}`, WORDS[look(job)] ?? "video", cosmosq.jobs.promptName(job), ...told, stars ? plural(stars, "star") : ""].filter(Boolean).join(", ");
+  }
+
+  /** The cell's element; `selected` and `current` are the sheet's. */
+  function make(job, { selected, current }) {
+    const box = el("input", { type: "checkbox", class: "choose", checked: selected, tabIndex: -1, title: "Select (space)", "aria-label": `Select job ${job.id}`, onclick: () => cosmosq.sheet.toggle(job) });
+    const seen = el("a", { class: "seen", href: cosmosq.state.link({ job: job.id }), tabIndex: -1, "aria-label": `Open job ${job.id}`, onclick: event => follow(event, job) },
+      picture(job), job.simulated && job.poster ? el("span", { class: "badge" }, "SIMULATED") : null, job.video ? el("span", { class: "length" }, cosmosq.duration(job.duration_s)) : null);
+    const line = el("span", { class: "cap" }, el("b", {}, String(job.id)), ...marks(job), el("span", { class: "what", dir: "auto", title: caption(job) }, caption(job)));
+    return el("article", {
+      class: `cell ${look(job)}${selected ? " selected" : ""}`, role: "gridcell", tabIndex: current ? 0 : -1, "data-job": job.id,
+      "aria-label": describe(job), "aria-selected": String(selected), onfocus: () => cosmosq.sheet.setCurrent(job),
+    }, box, seen, line);
+  }
+
+  function follow(event, job) {
+    // Another tab or window is the browser's business.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    cosmosq.state.set({ job: String(job.id) });
+  }
+
+  cosmosq.cell = { make, caption, describe, look, WORDS };
+}

@@ -1,0 +1,140 @@
+// What a person thinks of the videos: kept in this browser, laid over what the ledger has, exported as JSON.
+{
+  const { el } = cosmosq;
+  let own = { ratings: {}, comparisons: [] };
+  let scores = null;
+  const listeners = [];
+
+  const key = () => `cosmosq-ratings:${cosmosq.jobs.data.workspace}`;
+
+  function load() {
+    scores = null;
+    own = { ratings: {}, comparisons: [] };
+    try {
+      const stored = JSON.parse(localStorage.getItem(key()));
+      if (stored) own = { ratings: stored.ratings ?? {}, comparisons: stored.comparisons ?? [] };
+    } catch {
+      // A browser may keep nothing for files: the ratings last as long as the page is open.
+    }
+  }
+
+  function save() {
+    scores = null;
+    try {
+      localStorage.setItem(key(), JSON.stringify(own));
+    } catch {
+      cosmosq.live("This browser keeps nothing for this page: export your ratings before you close it.");
+    }
+    for (const listener of listeners) listener();
+    dock();
+  }
+
+  /** The newer of what the ledger and this browser have: stars, verdict, note. */
+  function of(job) {
+    const mine = own.ratings[job.id];
+    // A workspace of the same name may have other jobs under these numbers.
+    if (mine && mine.digest === job.digest && !(job.rated_at && Date.parse(job.rated_at) > Date.parse(mine.rated_at))) return mine;
+    return { stars: job.stars ?? null, verdict: job.verdict ?? null, note: job.note ?? null };
+  }
+
+  function change(job, changes) {
+    const { stars, verdict, note } = of(job);
+    own.ratings[job.id] = { job: job.id, digest: job.digest, stars, verdict, note, ...changes, rated_at: new Date().toISOString() };
+    save();
+  }
+
+  function stars(job, count) {
+    change(job, { stars: count && of(job).stars !== count ? count : null });
+    cosmosq.live(`Job ${job.id}: ${of(job).stars ? cosmosq.plural(of(job).stars, "star") : "no stars"}`);
+  }
+
+  function verdict(job, word) {
+    change(job, { verdict: of(job).verdict === word ? null : word });
+    cosmosq.live(`Job ${job.id}: ${of(job).verdict ?? "no verdict"}`);
+  }
+
+  function compare(better, worse) {
+    own.comparisons.push({ better: better.id, worse: worse.id, digests: [better.digest, worse.digest], compared_at: new Date().toISOString() });
+    save();
+  }
+
+  /** Comparisons of the ledger and of this browser, each once. */
+  function comparisons() {
+    const { byId, data } = cosmosq.jobs;
+    const valid = own.comparisons.filter(({ better, worse, digests }) => byId.get(better)?.digest === digests[0] && byId.get(worse)?.digest === digests[1]);
+    const told = new Set(data.comparisons.map(({ better, worse, compared_at }) => `${better} ${worse} ${Date.parse(compared_at)}`));
+    return [...data.comparisons, ...valid.filter(each => !told.has(`${each.better} ${each.worse} ${Date.parse(each.compared_at)}`))];
+  }
+
+  function score(job) {
+    scores ??= cosmosq.statistics.bradleyTerry(comparisons().map(({ better, worse }) => [better, worse]));
+    return scores.get(job.id) ?? null;
+  }
+
+  function exported() {
+    const { byId, data } = cosmosq.jobs;
+    const ratings = Object.values(own.ratings).filter(rating => byId.get(rating.job)?.digest === rating.digest);
+    const made = own.comparisons.filter(({ better, worse }) => byId.has(better) && byId.has(worse));
+    return {
+      format: "cosmosq-ratings", version: 1, workspace: data.workspace, ratings,
+      comparisons: made.map(({ better, worse, compared_at }) => ({ better, worse, compared_at })),
+    };
+  }
+
+  function download() {
+    const text = JSON.stringify(exported(), null, 1);
+    const address = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    const link = el("a", { href: address, download: `ratings-${cosmosq.jobs.data.workspace}.json` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 10000);
+    cosmosq.live(`Exported. Bring them into the ledger: cosmosq rate --import ratings-${cosmosq.jobs.data.workspace}.json`);
+  }
+
+  function forget() {
+    if (!confirm("Forget what you rated in this browser? What the ledger has stays.")) return;
+    own = { ratings: {}, comparisons: [] };
+    save();
+  }
+
+  /** Five stars, pick and reject for one job. */
+  function control(job) {
+    const now = of(job);
+    const star = count => el("button", {
+      type: "button", class: count <= (now.stars ?? 0) ? "star on" : "star", title: `${cosmosq.plural(count, "star")} (key ${count})`,
+      "aria-label": cosmosq.plural(count, "star"), "aria-pressed": String(now.stars === count), onclick: () => stars(job, count),
+    }, "★");
+    const judge = (word, sign, letter) => el("button", {
+      type: "button", class: now.verdict === word ? `verdict ${word} on` : `verdict ${word}`, title: `${word} (key ${letter})`,
+      "aria-pressed": String(now.verdict === word), onclick: () => verdict(job, word),
+    }, `${sign} ${word}`);
+    return el("div", { class: "rating", role: "group", "aria-label": `Rating of job ${job.id}` },
+      el("span", { class: "stars" }, ...[1, 2, 3, 4, 5].map(star)), judge("pick", "✓", "p"), judge("reject", "✕", "x"));
+  }
+
+  function note(job) {
+    return el("textarea", {
+      class: "note", rows: 2, placeholder: "A note about this video", "aria-label": `Note about job ${job.id}`, value: of(job).note ?? "",
+      onchange: event => change(job, { note: event.target.value.trim() || null }),
+    });
+  }
+
+  /** The bar at the bottom: what is selected, and what was rated here. */
+  function dock() {
+    const { ratings, comparisons: made } = exported(), selected = cosmosq.sheet.selected(), place = cosmosq.find("dock");
+    const playable = selected.filter(job => job.video), button = (text, work, title) => el("button", { type: "button", onclick: work, title }, text);
+    place.replaceChildren();
+    if (selected.length) {
+      place.append(el("div", {}, el("b", {}, `${selected.length} selected`),
+        playable.length ? button("Play together", () => cosmosq.stage.open(playable), "Key Enter") : null,
+        playable.length === 2 ? button("Wipe", () => cosmosq.stage.open(playable, { wipe: true })) : null,
+        button("Clear", () => cosmosq.sheet.clear(), "Key Escape")));
+    }
+    if (ratings.length || made.length) {
+      const told = [ratings.length && cosmosq.plural(ratings.length, "rating"), made.length && cosmosq.plural(made.length, "comparison")].filter(Boolean).join(", ");
+      place.append(el("div", {}, el("span", {}, `${told} in this browser`), button("Export", download, "A file for cosmosq rate --import"), button("Forget", forget)));
+    }
+    place.hidden = !place.childElementCount;
+  }
+
+  cosmosq.ratings = { load, of, stars, verdict, compare, comparisons, score, exported, download, control, note, dock, listen: listener => listeners.push(listener) };
+}

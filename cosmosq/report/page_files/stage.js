@@ -1,0 +1,147 @@
+// Where videos are looked at: one job with its input and controls, or several in step.
+{
+  const { el } = cosmosq;
+  const SPEEDS = [0.1, 0.25, 0.5, 1, 2];
+  let dialog = null, player = null, shown = [], options = {}, transport = null;
+
+  const isOpen = () => dialog?.open ?? false;
+
+  /** Open the stage with these jobs; one alone comes with all that is known about it. */
+  function open(jobs, wanted = {}) {
+    shown = jobs;
+    options = { wipe: false, inputs: jobs.length === 1, ...wanted };
+    dialog ??= document.body.appendChild(el("dialog", { class: "stage", onclose: closed }));
+    build();
+    if (!dialog.open) dialog.showModal();
+    aim();
+  }
+
+  /** The keyboard begins at play: buttons keep the space bar for themselves. */
+  const aim = () => (dialog.querySelector(".play") ?? dialog.querySelector(".close")).focus();
+
+  function close() {
+    if (isOpen()) dialog.close();
+  }
+
+  function closed() {
+    player?.stop();
+    player = null;
+    dialog.replaceChildren();
+    const job = cosmosq.jobs.byId.get(Number(cosmosq.state.values.job));
+    cosmosq.state.set({ job: null });
+    if (job) cosmosq.sheet.focus(job);
+  }
+
+  function build() {
+    player?.stop();
+    player = null;
+    const single = shown.length === 1 ? shown[0] : null;
+    const tiles = [...shown.map(jobTile), ...(options.inputs ? inputTiles(shown) : [])], tracks = tiles.map(tile => tile.track).filter(Boolean);
+    const wiping = options.wipe && tracks.length >= 2, area = el("div", { class: wiping ? "tiles wiping" : "tiles" }, ...(wiping ? tiles.filter(tile => tile.track).slice(0, 2) : tiles).map(tile => tile.node));
+    area.style.setProperty("--count", wiping ? 1 : Math.ceil(Math.sqrt(tiles.length)));
+    const used = wiping ? tracks.slice(0, 2) : tracks;
+    const views = el("div", { class: "views" }, area, used.length ? controls(used) : null, wiping ? cosmosq.wipe(area) : null);
+    dialog.setAttribute("aria-label", single ? `Job ${single.id}` : `${shown.length} videos together`);
+    dialog.replaceChildren(bar(single, tracks.length), el("div", { class: single ? "stagebody single" : "stagebody" }, views, single ? cosmosq.detail(single) : null));
+    if (player) player.seek(0);
+    aim();
+  }
+
+  function bar(single, count) {
+    const toggle = (text, name, possible) => (possible ? el("button", { type: "button", "aria-pressed": String(options[name]), onclick: () => { options[name] = !options[name]; build(); } }, text) : null);
+    const step = (text, by, label) => { const next = single && cosmosq.sheet.neighbour(single, by); return single ? el("button", { type: "button", disabled: !next, "aria-label": label, title: label, onclick: () => go(by) }, text) : null; };
+    return el("header", { class: "stagebar" }, step("‹", -1, "Job before (page up)"), step("›", 1, "Next job (page down)"),
+      el("h3", { dir: "auto" }, single ? `Job ${single.id}` : `${shown.length} videos`), single ? cosmosq.status(cosmosq.cell.look(single)) : null,
+      single?.simulated ? el("span", { class: "badge still" }, "SIMULATED") : null,
+      toggle("Input and controls", "inputs", shown.some(job => job.inputs.length)), toggle("Wipe", "wipe", count >= 2),
+      el("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "✕"));
+  }
+
+  function media(about, job) {
+    if (!about.video) return { node: about.poster ? el("img", { src: about.poster, alt: "" }) : null, track: null };
+    const video = el("video", { src: about.video, muted: true, playsInline: true, preload: "auto", ...(about.poster ? { poster: about.poster } : {}), width: about.width || 16, height: about.height || 9, disablePictureInPicture: true });
+    video.addEventListener("error", () => video.replaceWith(el("p", { class: "lack missing" }, job ? "This video cannot be played here." : "This browser cannot play this input.")));
+    return { node: video, track: { video, fps: about.fps || 24, frames: about.frames || 1 } };
+  }
+
+  function jobTile(job) {
+    const { node, track } = media(job, job), state = cosmosq.cell.look(job);
+    const lack = el("p", { class: `lack ${state}` }, cosmosq.jobs.data.single_file && job.output ? "The videos are not in this file." : cosmosq.cell.WORDS[state] ?? state);
+    const lines = shown.length > 1 ? [el("div", { class: "what", dir: "auto" }, apart(job)), job.video ? cosmosq.ratings.control(job) : null] : [];
+    const title = shown.length > 1 ? el("b", {}, `${job.id} `) : el("b", {}, "output");
+    return { track, node: el("figure", { class: "tile", "data-tile": job.id }, node ?? lack, job.simulated && node ? el("span", { class: "badge" }, "SIMULATED") : null, el("figcaption", {}, title, ...lines)) };
+  }
+
+  /** What tells a job from the others on the stage. */
+  function apart(job) {
+    const { varied, value, promptName } = cosmosq.jobs, several = of => new Set(shown.map(of)).size > 1;
+    const told = varied.filter(({ name }) => several(each => value(each, name))).map(({ name }) => `${name} ${cosmosq.cut(cosmosq.word(value(job, name)), 30)}`);
+    return [...(several(promptName) ? [promptName(job)] : []), ...told].join(" · ");
+  }
+
+  function inputTiles(jobs) {
+    const found = new Map(jobs.flatMap(job => job.inputs.map(each => [`${each.role} ${each.file}`, each])));
+    return [...found.values()].map(each => {
+      const { node, track } = media({ ...each, ...cosmosq.jobs.data.inputs[each.file] }, null);
+      return { track, node: el("figure", { class: "tile input" }, node ?? el("p", { class: "lack missing" }, "the file is missing"), el("figcaption", {}, el("b", {}, each.role))) };
+    });
+  }
+
+  function controls(tracks) {
+    const scrub = el("input", { type: "range", class: "scrub", min: 0, step: 1, value: 0, "aria-label": "Frame", oninput: () => player.seek(Number(scrub.value)) });
+    const count = el("output", { class: "count" }), play = el("button", { type: "button", class: "play", onclick: () => player.toggle() });
+    const button = (text, label, work) => el("button", { type: "button", "aria-label": label, title: label, onclick: work }, text);
+    const loop = el("button", { type: "button", "aria-pressed": "true", title: "Loop (l)", onclick: toggleLoop }, "Loop");
+    const speed = cosmosq.select("Speed", SPEEDS.map(value => [String(value), `× ${value}`]), "1", value => player.setSpeed(Number(value)));
+    const draw = () => {
+      scrub.value = player.frame();
+      count.textContent = `${player.frame() + 1} / ${player.length}${player.driven ? ", frame by frame" : ""}`;
+      play.textContent = player.playing ? "❚❚" : "▶";
+      play.setAttribute("aria-label", player.playing ? "Pause (space)" : "Play (space)");
+    };
+    player = cosmosq.player(tracks, () => { if (player) draw(); });
+    scrub.max = player.length - 1;
+    transport = { loop };
+    draw();
+    return el("div", { class: "transport", role: "group", "aria-label": "Playback" }, play, button("⟨", "One frame back (←)", () => player.step(-1)), button("⟩", "One frame on (→)", () => player.step(1)), scrub, count, speed, loop);
+  }
+
+  function toggleLoop() {
+    player.loop = !player.loop;
+    transport.loop.setAttribute("aria-pressed", String(player.loop));
+  }
+
+  /** To the job before or after the one that is open. */
+  function go(by) {
+    const next = shown.length === 1 && cosmosq.sheet.neighbour(shown[0], by);
+    if (next) cosmosq.state.set({ job: String(next.id) });
+  }
+
+  /** Stars and verdicts again, without touching the videos. */
+  function renew() {
+    if (!isOpen()) return;
+    for (const job of shown) {
+      const place = shown.length === 1 ? dialog.querySelector("#rate > .rating") : dialog.querySelector(`[data-tile="${job.id}"] .rating`);
+      if (!place) continue;
+      const focused = [...place.querySelectorAll("button")].indexOf(document.activeElement), fresh = cosmosq.ratings.control(job);
+      place.replaceWith(fresh);
+      if (focused >= 0) fresh.querySelectorAll("button")[focused].focus();
+    }
+  }
+
+  const WORK = {
+    " ": () => player?.toggle(), k: () => player?.toggle(), ArrowLeft: () => player?.step(-1), ArrowRight: () => player?.step(1), ",": () => player?.step(-1), ".": () => player?.step(1),
+    Home: () => player?.seek(0), End: () => player?.seek(player.length - 1), l: () => player && toggleLoop(), w: () => { options.wipe = !options.wipe; build(); }, PageUp: () => go(-1), PageDown: () => go(1),
+  };
+
+  /** What a key does here; whether it did anything. */
+  function key(event) {
+    const single = shown.length === 1 && shown[0].status === "succeeded" ? shown[0] : null;
+    if (WORK[event.key]) WORK[event.key]();
+    else if (single && cosmosq.keys.rate(single, event.key)) return true;
+    else return false;
+    return true;
+  }
+
+  cosmosq.stage = { open, close, isOpen, key, renew, player: () => player, jobs: () => shown };
+}
