@@ -86,6 +86,7 @@ def report_of(workspace: Workspace, session: Session, *options: str) -> Path:
 
 def video_job(workspace: Workspace, session: Session, *, frames: int = 12, **overrides: Any) -> Job:
     """A succeeded job with a real video."""
-    job = make_ended_job(session, **overrides)
+    artifact = {"frames": frames, "duration_s": frames / 24, **overrides.pop("artifact", {})}
+    job = make_ended_job(session, artifact=artifact, **overrides)
     make_video(workspace.root / f"outputs/{job.id}/output.mp4", seed=job.id, frames=frames)
     return job

@@ -16,7 +16,7 @@
     }
     const state = look(job);
     if (state === "succeeded") return el("span", { class: "lack plain" }, el("b", {}, job.video ? "▶" : "¶"), el("small", {}, job.kind === "upsample" ? "a longer prompt" : "no picture"));
-    return el("span", { class: `lack ${state}` }, el("b", { "aria-hidden": "true" }, SIGNS[state] ?? ""), el("small", {}, WORDS[state] ?? state), job.error ? el("small", {}, job.error) : null);
+    return el("span", { class: `lack ${state}` }, el("b", { "aria-hidden": "true" }, SIGNS[state] ?? ""), el("small", {}, WORDS[state] ?? state), job.error && job.error !== state ? el("small", {}, job.error) : null);
   }
 
   /** What tells this job from its neighbours: all that differs, but for what the axes say already. */

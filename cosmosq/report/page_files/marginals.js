@@ -27,7 +27,7 @@
   }
 
   function figure(name, quantity, points, theme) {
-    const { safe } = cosmosq.plots, { numeric, list } = groups(name, points), mean = ({ at }) => at.reduce((sum, value) => sum + value, 0) / at.length;
+    const { safe } = cosmosq.plots, { numeric, list } = groups(name, points), mean = ({ at }) => (at.every(value => value === at[0]) ? at[0] : at.reduce((sum, value) => sum + value, 0) / at.length);
     const place = numeric ? group => mean(group) : group => safe(group.text), told = list.map(group => ({ x: place(group), ...cosmosq.statistics.summary(group.values) }));
     const x = ({ job }) => (numeric ? cosmosq.jobs.value(job, name) : safe(cosmosq.cut(cosmosq.word(cosmosq.jobs.value(job, name)), 24)));
     const every = {

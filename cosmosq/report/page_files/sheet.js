@@ -35,9 +35,10 @@
     const put = (kind, tall, about) => { rows.push({ kind, top, height: tall, ...about }); top += tall; };
     rows = [];
     widest = 0;
+    // The same columns everywhere, so that facets can be compared.
+    const columns = x ? groups(jobs, x).map(([text]) => text) : [], at = new Map(columns.map((text, number) => [text, number]));
     for (const [title, within] of groups(jobs, facet)) {
       if (facet) put("facet", HEAD, { title: `${facet.title}: ${title}`, jobs: within });
-      const columns = groups(within, x).map(([text]) => text), at = new Map(columns.map((text, number) => [text, number]));
       if (x) put("columns", COLUMNS, { titles: columns, axis: x.title });
       for (const [text, line] of groups(within, y)) {
         const lanes = x ? columns.map(() => []) : [line];

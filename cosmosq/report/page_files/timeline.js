@@ -11,7 +11,7 @@
       return {
         type: "bar", orientation: "h", name, base: own.map(span => span.from), x: own.map(span => Math.max(1, Date.parse(span.to) - Date.parse(span.from))), y: own.map(span => lane(span.host, kind === "transfer" ? "transfers" : "GPU")),
         customdata: own.map(span => [span.job ?? 0, `${span.job ? `job ${span.job}` : `session ${safe(span.session ?? "")}`}, ${cosmosq.duration((Date.parse(span.to) - Date.parse(span.from)) / 1000)}`]),
-        marker: { color: colours[kind], line: { width: 0.5, color: theme.card } }, hovertemplate: `${name}: %{customdata[1]}<extra></extra>`, width: 0.7,
+        marker: { color: colours[kind] }, hovertemplate: `${name}: %{customdata[1]}<extra></extra>`, width: 0.7,
       };
     });
     const marks = {
