@@ -3,7 +3,7 @@
 import shlex
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from cosmosq.config_keys import AUTO_BATCH, HOST_KEYS, LOAD_SERVES, TOP_KEYS, Key, is_name
 from cosmosq.errors import InvalidConfig, NotFound
 from cosmosq.retries import REPEATS, Repeat
+from cosmosq.windows import Windows, parse_windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +43,21 @@ class HostConfig:
     prefetch: int
     idle_close: float
     stall_s: float
+    window: str | Sequence[str]
+    window_grace: float
+    price_per_hour: float
+    currency: str
     simulator: Mapping[str, Any]
 
     @property
     def container_command(self) -> tuple[str, ...]:
         """How a command line of the container engine begins; empty for none."""
         return () if self.container == "none" else tuple(shlex.split(self.container))
+
+    @property
+    def windows(self) -> Windows:
+        """When jobs may start, unless a worker is told otherwise."""
+        return parse_windows(self.window)
 
     @property
     def largest_batch(self) -> int:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from cosmosq.errors import InvalidInput
 from cosmosq.retries import REPEATS, Repeat
 from cosmosq.simulator import SIMULATOR, is_simulator
+from cosmosq.windows import FORMS, parse_windows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,20 @@ def _is_mounts(value: object) -> bool:
 
 def _is_gpus(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"(all|[0-9]+(,[0-9]+)*)?", value) is not None
+
+
+def _is_window(value: object) -> bool:
+    if not _is_text(value) and not (isinstance(value, list) and all(map(_is_text, value))):
+        return False
+    try:
+        parse_windows(value)  # type: ignore[arg-type]
+    except InvalidInput:
+        return False
+    return True
+
+
+def _is_currency(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[^\W\d_]{1,10}|[$€£¥₹₩]", value) is not None
 
 
 def _one_of(*choices: str) -> Callable[[Any], bool]:
@@ -280,6 +296,34 @@ HOST_KEYS = (
         allowed="a number of at least 1",
         meaning="A session that says nothing for so many seconds during an attempt is ended.",
         accepts=_seconds(1),
+    ),
+    Key(
+        name="window",
+        default="",
+        allowed=f"{FORMS}, or a list of them",
+        meaning="When jobs may start there, in this machine's zone or the one behind the @; empty: at any time.",
+        accepts=_is_window,
+    ),
+    Key(
+        name="window_grace",
+        default=0,
+        allowed="a number of seconds of at least 0",
+        meaning="A job may be expected to end so many seconds after its window.",
+        accepts=_seconds(0),
+    ),
+    Key(
+        name="price_per_hour",
+        default=0,
+        allowed="a number of at least 0",
+        meaning="What an hour of the host costs; 0: nothing is told of costs.",
+        accepts=_seconds(0),
+    ),
+    Key(
+        name="currency",
+        default="USD",
+        allowed="a currency, e.g. USD, EUR, €",
+        meaning="What the price is in.",
+        accepts=_is_currency,
     ),
     Key(
         name="simulator",

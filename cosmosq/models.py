@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0007"
+REVISION = "0008"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -295,6 +295,9 @@ class EngineSession(Base):
     ended_at: Mapped[datetime | None]
     pruned_at: Mapped[datetime | None]
     """When its folder was removed from the host."""
+    price_per_hour: Mapped[float | None]
+    """What an hour of its host cost when it was started; null for nothing."""
+    currency: Mapped[str | None] = mapped_column(String(10))
 
 
 class Attempt(Base):
@@ -426,3 +429,18 @@ class Worker(Base):
     process_started_at: Mapped[datetime]
     """Start time of the process: a pid alone is reused."""
     heartbeat_at: Mapped[datetime]
+    limits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    """What it was told of when to start jobs and when to stop."""
+    counts_since: Mapped[datetime | None]
+    """From when on it counts jobs, hours and costs against its limits."""
+
+
+class Standstill(Base):
+    """Why no job starts on a host though some wait; the last word of a worker that stopped for a limit stays."""
+
+    __tablename__ = "standstills"
+    host: Mapped[str] = mapped_column(String(60), primary_key=True)
+    reason: Mapped[str] = mapped_column(Text)
+    since_at: Mapped[datetime]
+    until_at: Mapped[datetime | None]
+    """When it is over by itself; null: it is not known."""

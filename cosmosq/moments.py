@@ -98,3 +98,10 @@ def _next(now: datetime, hour: int, minute: int, zone: tzinfo | None) -> datetim
 def _placed(naive: datetime, zone: tzinfo | None) -> datetime:
     # A naive time is converted as one of this machine's zone.
     return (naive if zone is None else naive.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """A moment for people, in this machine's zone: `22:00`, with the date where it is a day or more from now."""
+    local = moment.astimezone()
+    time_of_day = f"{local:%H:%M:%S}" if local.second else f"{local:%H:%M}"
+    return time_of_day if abs(moment - now) < timedelta(days=1) else f"{local:%Y-%m-%d} {time_of_day}"

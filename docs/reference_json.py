@@ -8,7 +8,7 @@ from reference_tables import names, table
 
 from cosmosq import checks, clips, enqueue, prompts, ratings, upsampling
 from cosmosq.config import HostConfig
-from cosmosq.report import forecast, outlook, query, totals
+from cosmosq.report import forecast, outlook, query, standing, totals
 from cosmosq.session import census, container, preview
 
 STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
@@ -30,7 +30,13 @@ def json_fields() -> str:
             "array",
             names(STATUS_JSON) + "; `status` also `expected_at` and `waits_for`, `run` also `output_path`",
         ),
-        ("`status --queue`", "array", names(f.name for f in fields(outlook.Outlook) if f.name not in outlook.OF_JOBS)),
+        (
+            "`status --queue`",
+            "array",
+            names(
+                f.name for f in (*fields(outlook.Outlook), *fields(standing.Standing)) if f.name not in outlook.OF_JOBS
+            ),
+        ),
         ("`show`", "object", names(SHOW_JSON)),
         ("`enqueue`", "array", names(field.name for field in fields(enqueue.Enqueued))),
         ("`sweep preview`, `enqueue --dry-run`", "object", names(PREVIEW_JSON)),

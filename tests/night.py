@@ -28,6 +28,7 @@ from cosmosq.report import detail, query
 from cosmosq.session.site import Site
 from cosmosq.upsample_wishes import upsamplings_for
 from cosmosq.worker import Worker
+from cosmosq.worker.limits import Limits
 from tests.media import make_video
 
 PATIENCE_S = 60.0
@@ -136,14 +137,15 @@ class Night:
         self.processes.append(process)
         return process
 
-    def work(self) -> None:
+    def work(self, *, until_empty: bool = True, limits: Limits | None = None) -> None:
         """Do all there is in this very process; spares the start of another one."""
         worker = Worker(
             workspace=self.workspace,
             config=self.config,
             ledger=self.ledger,
             hosts=("sim",),
-            until_empty=True,
+            until_empty=until_empty,
+            limits=limits or Limits(),
             poll_s=0.02,
         )
         worker.run()

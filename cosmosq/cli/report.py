@@ -1,5 +1,6 @@
 """`cosmosq report`: what the jobs made, as totals, CSV or a page."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def _write_csv(session: "Session", which: "Filter", path: Path) -> None:
 def _show_totals(session: "Session", which: "Filter", as_json: bool) -> None:
     from cosmosq.report.totals import totals
 
-    sums = totals(session, which)
+    sums = totals(session, which, datetime.now(UTC))
     if as_json:
         output.emit_json(sums.as_json())
     elif not sums.jobs:
@@ -77,12 +78,15 @@ def _show_totals(session: "Session", which: "Filter", as_json: bool) -> None:
 
 
 def _show_tables(sums: "Totals") -> None:
+    from cosmosq.report.spending import told
+
     output.emit_table(("status", "jobs"), [(output.coloured(s), n) for s, n in sums.by_status.items()])
     output.emit("")
     loads = f"{sums.loads} model load{'s' if sums.loads != 1 else ''}"
     spent = f"generating {duration(sums.generate_s)}, {loads} {duration(sums.load_s)}"
     mark = "no GPU worked: the seconds are the simulator's own" if sums.simulated else None
-    output.emit_fields({"GPU time": f"{duration(sums.gpu_s)} ({spent})", "SIMULATED": mark})
+    fields = {"GPU time": f"{duration(sums.gpu_s)} ({spent})", "cost": told(sums.costs), "SIMULATED": mark}
+    output.emit_fields(fields)
     output.emit("")
     headers = ("prompt", "jobs", "succeeded", "failed", "blocked", "generating", "a video")
     output.emit_table(

@@ -1,5 +1,8 @@
 """`cosmosq run`: one command for the full cycle, generation alone, and upscaling after it."""
 
+import time
+from datetime import UTC, datetime
+
 import click
 
 from cosmosq.cli import output
@@ -12,6 +15,9 @@ from cosmosq.cli.worker import work
 from cosmosq.engines.parameters import BY_NAME
 from cosmosq.errors import WorkerBusy
 from cosmosq.status import ENDED, Status
+
+STANDSTILL_S = 3.0
+"""What a worker says of a host is a second old, and from before these jobs were enqueued."""
 
 
 @click.command()
@@ -42,7 +48,8 @@ def run(
     """Enqueue, work and follow in the foreground.
 
     One job a PROMPT; the exit code is 1 if one did not succeed. If a worker serves the host already, it does the
-    work and this command follows.
+    work and this command follows, or ends with 4 if that worker starts nothing now. Without one the jobs start at
+    once, outside run windows too.
     """
     from cosmosq import enqueue as library
     from cosmosq.report import query
@@ -73,7 +80,11 @@ def run(
 
 
 def work_or_follow(app: App, host: str, ids: list[int]) -> bool:
-    """Follow the host's worker for as long as it serves, else do its work; False if interrupted."""
+    """Follow the host's worker for as long as it serves, else do its work at any time; False if interrupted.
+
+    Raises:
+        WorkerBusy: the worker starts nothing now.
+    """
     from cosmosq.cli.follow import follow_until_ended
     from cosmosq.session.site import utc_now
     from cosmosq.worker import registry
@@ -81,13 +92,43 @@ def work_or_follow(app: App, host: str, ids: list[int]) -> bool:
     def worker() -> int | None:
         return registry.serving(app.ledger, host, silent_s=app.config.lease_s, now=utc_now())
 
+    standstill = _Standstill(app, host, ids)
     while pid := worker():
         output.say(f"the worker with pid {pid} serves {host}: following")
-        found = follow_until_ended(app, ids, meanwhile=lambda: worker() is not None)
+        found = follow_until_ended(app, ids, meanwhile=lambda: worker() is not None and not standstill.lasts())
         if all(status in ENDED for status in found.values()):
             return True
+        if standstill.lasts():
+            raise WorkerBusy(
+                f"the worker with pid {pid} serves {host} and starts nothing: {standstill.reason}: "
+                "the jobs stay queued, `cosmosq wait` waits for them"
+            )
     try:
         return work(app, hosts=(host,), only=ids, until_empty=True)
     except WorkerBusy:
         # Another one began in between.
         return work_or_follow(app, host, ids)
+
+
+class _Standstill:
+    """Whether some of the jobs wait, none runs, and the worker has said for a while why it starts nothing."""
+
+    def __init__(self, app: App, host: str, ids: list[int]) -> None:
+        self._app, self._host, self._ids = app, host, ids
+        self._since: float | None = None
+        self.reason = ""
+
+    def lasts(self) -> bool:
+        """Look again."""
+        from cosmosq.report import query
+        from cosmosq.report.standing import standstill
+
+        with self._app.ledger.read() as session:
+            found = standstill(session, self._host, datetime.now(UTC))
+            counts = query.counts(session, query.Filter(ids=self._ids))
+        if found is None or not counts.get(Status.QUEUED) or counts.get(Status.RUNNING):
+            self._since = None
+            return False
+        self.reason = found.reason
+        self._since = self._since or time.monotonic()
+        return time.monotonic() - self._since >= STANDSTILL_S

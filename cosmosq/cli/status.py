@@ -10,6 +10,7 @@ import click
 from cosmosq.cli import output
 from cosmosq.cli.app import App
 from cosmosq.cli.selection import Criteria, filter_options, named_jobs
+from cosmosq.cli.standing_view import say_standing, show_queue, standings
 from cosmosq.report.durations import duration
 from cosmosq.status import Phase, Status
 
@@ -52,7 +53,7 @@ def status(
         if watch and not as_json:
             output.clear()
         if queue:
-            _show_queue(_outlooks(app, criteria), as_json)
+            _show_queue(app, criteria, as_json)
         else:
             _show_jobs(app, criteria, ids, newest, in_line=line, as_json=as_json)
         if not watch:
@@ -60,34 +61,23 @@ def status(
         time.sleep(_WATCH_S)
 
 
-def _show_queue(hosts: "list[Outlook]", as_json: bool) -> None:
-    if as_json:
-        output.emit_json([host.as_json() for host in hosts])
-        return
-    rows = [
-        [h.host, h.running, h.queued, h.session_id, h.session, h.served, h.loads, duration(h.left_s), _clock(h)]
-        for h in hosts
-    ]
-    output.emit_table(["host", "running", "queued", "session", "", "served", "loads to come", "left", "ends"], rows)
-
-
-def _clock(host: "Outlook") -> str:
-    return output.clock(host.ends_at)
-
-
-def _outlooks(app: App, criteria: Criteria) -> "list[Outlook]":
+def _show_queue(app: App, criteria: Criteria, as_json: bool) -> None:
     from cosmosq.report import outlook
 
     with app.ledger.read() as session:
-        found = outlook.hosts(session)
-        wanted = [host for host in found if criteria.host in (None, host)]
-        return [_outlook(app, session, host) for host in wanted]
+        names = [host for host in outlook.hosts(session) if criteria.host in (None, host)]
+        outlooks = {host: _outlook(app, session, host) for host in names}
+        hosts = standings(app, session, names, outlooks)
+    show_queue(outlooks, hosts, as_json)
 
 
 def _outlook(app: App, session: "Session", host: str, *, queued: bool = True) -> "Outlook":
     from cosmosq.report.outlook import outlook
+    from cosmosq.report.standing import rules_of
 
-    return outlook(session, host, max_overtake=app.config.max_overtake, now=datetime.now(UTC), queued=queued)
+    now = datetime.now(UTC)
+    rules = rules_of(session, app.config, host, now)
+    return outlook(session, host, rules, max_overtake=app.config.max_overtake, now=now, queued=queued)
 
 
 def expected_times(app: App, session: "Session", hosts: Iterable[str], *, queued: bool = True) -> dict[int, datetime]:
@@ -111,24 +101,23 @@ def _show_jobs(
         rows = query.jobs(session, which, newest=None if in_line else most)
         waiting = {row["host"] for row in rows if row["status"] in _IN_LINE}
         known = [host for host in sorted(waiting) if in_line or outlook.is_known(session, host)]
-        outlooks = [_outlook(app, session, host) for host in known]
+        outlooks = {host: _outlook(app, session, host) for host in known}
+        hosts = {} if as_json else standings(app, session, {row["host"] for row in rows}, outlooks)
         needs = dependencies.unmet(session)
     if in_line:
-        rows = _as_they_begin(rows, outlooks)[:most]
-    expected = {job_id: at for host in outlooks for job_id, at in host.expected_at.items()}
+        rows = _as_they_begin(rows, outlooks.values())[:most]
+    expected = {job_id: at for host in outlooks.values() for job_id, at in host.expected_at.items()}
     told = ("expected_at", expected.get), ("waits_for", lambda job_id: needs.get(job_id, []))
     rows = [{**row, **{name: of(row["id"]) for name, of in told}} for row in rows]
     if as_json:
         output.emit_json(rows)
         return
     _render(counts, rows, "later ones" if in_line else "older ones")
-    for host in outlooks:
-        if host.ends_at is not None:
-            loads = f", {host.loads} model load{'s' if host.loads != 1 else ''} to come" if host.loads else ""
-            output.say(f"{host.host}: all done in about {duration(host.left_s)}, at {_clock(host)}{loads}")
+    for host, how in hosts.items():
+        say_standing(host, outlooks.get(host), how, is_waiting=host in waiting)
 
 
-def _as_they_begin(rows: list[dict[str, Any]], outlooks: "list[Outlook]") -> list[dict[str, Any]]:
+def _as_they_begin(rows: list[dict[str, Any]], outlooks: "Iterable[Outlook]") -> list[dict[str, Any]]:
     """Host by host; at the end of each whatever waits for a job that will not end there."""
     places = {job_id: place for host in outlooks for place, job_id in enumerate(host.line)}
     return sorted(rows, key=lambda row: (row["host"], places.get(row["id"], len(places)), row["id"]))

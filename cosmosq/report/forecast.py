@@ -67,6 +67,21 @@ def forecast(
     return Forecast(generate_s=generate_s, load_s=loading_s, ahead_s=ahead_s, ends_at=ends_at)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tempo:
+    """How fast a host is; None before the first of a kind."""
+
+    pace: float | None
+    """Seconds of a step of a clip."""
+    load_s: float | None
+    """Seconds of a model load."""
+
+
+def tempo_of(session: Session, host: str) -> Tempo:
+    """How fast a host was so far."""
+    return Tempo(pace=pace_of(session, host), load_s=mean_load_s(session, host))
+
+
 def pace_of(session: Session, host: str) -> float | None:
     """Mean GPU seconds of a step of one clip on a host, over all videos made there; None before the first."""
     steps, clips = sizes()

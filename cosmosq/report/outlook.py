@@ -5,15 +5,26 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from cosmosq import dependencies, policy
 from cosmosq.engines.engine import UPSAMPLING_KEYS, key_of_jobs, text_digest
 from cosmosq.models import Attempt, EngineSession, Job, ParameterSet
 from cosmosq.policy import Waiting
-from cosmosq.report.forecast import mean_load_s, pace_of, sizes
-from cosmosq.status import BEFORE_GENERATING, Phase, Status
+from cosmosq.report.course import Course, steps_done
+from cosmosq.report.forecast import Tempo, pace_of, sizes, tempo_of
+from cosmosq.status import Phase, Status
+from cosmosq.windows import Windows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """When jobs may be begun on a host."""
+
+    windows: Windows = field(default_factory=Windows)
+    grace_s: float = 0.0
+
 
 OF_JOBS = ("expected_at", "line")
 """Fields of an outlook that tell of single jobs."""
@@ -34,8 +45,10 @@ class Outlook:
     """Jobs that it has made."""
     loads: int
     """How often the model will be loaded yet, one under way included."""
+    busy_s: float | None
+    """Seconds that the GPU will generate and load."""
     left_s: float | None
-    """Seconds until all that is queued has ended."""
+    """Seconds until all that is queued has ended; None also if some of it fits into no run window."""
     ends_at: datetime | None
     expected_at: Mapping[int, datetime] = field(default_factory=dict)
     """When each running or queued job will have ended, by id."""
@@ -58,26 +71,19 @@ def is_known(session: Session, host: str) -> bool:
     return pace_of(session, host) is not None or bool(_running(session, host))
 
 
-def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, queued: bool = True) -> Outlook:
+def outlook(
+    session: Session, host: str, rules: Rules | None = None, *, max_overtake: int, now: datetime, queued: bool = True
+) -> Outlook:
     """The future of a host if no job comes, fails or ends early.
 
     Args:
         queued: whether to look at what is queued as well; what runs is cheaper to tell.
     """
-    current = session.scalar(
-        select(EngineSession)
-        .where(EngineSession.host == host, EngineSession.end.is_(None))
-        .order_by(EngineSession.started_at.desc())
-        .limit(1)
-    )
-    running = _running(session, host)
-    pace = pace_of(session, host) or _pace_so_far(running, now)
+    rules = rules or Rules()
+    current, running = _current(session, host), _running(session, host)
     waiting = _queued(session, host) if queued else []
-    clock = _Clock(pace=pace, load_s=mean_load_s(session, host) or 0.0, now=now)
-    if current is not None and (running or current.load_s is not None):
-        clock.find(text_digest(key_of_jobs(current.key)), current, now)
-    for row in running:
-        clock.run(row)
+    tempo = tempo_of(session, host)
+    course = _course(current, running, tempo, rules, now)
     works = {row.id: row for row in waiting}
     line = [
         Waiting(
@@ -91,12 +97,13 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
         if not _is_later(row, now)
     ]
     needs = dependencies.unmet(session) if queued else {}
-    ordered = policy.line_up(line, clock.key, max_overtake)
-    for job in policy.behind_their_needs(ordered, needs, begun=[row.id for row in running]):
-        clock.queue(works[job.id])
-    for row in sorted((row for row in waiting if _is_later(row, now)), key=lambda row: (row.due_at, row.id)):
-        # Nobody waits for those that are not due yet.
-        clock.queue(row)
+    ordered = policy.line_up(line, course.key, max_overtake)
+    soon = policy.behind_their_needs(ordered, needs, begun=[row.id for row in running])
+    # Nobody waits for those that are not due yet.
+    later = sorted((row for row in waiting if _is_later(row, now)), key=lambda row: (row.due_at, row.id))
+    course.queue([*(works[job.id] for job in soon), *later])
+    is_known = _pace(tempo, running, now) is not None
+    has_end = is_known and len(course.ends) == len(running) + len(waiting)
     return Outlook(
         host=host,
         running=len(running),
@@ -104,52 +111,78 @@ def outlook(session: Session, host: str, *, max_overtake: int, now: datetime, qu
         session_id=current.id if current else None,
         session=None if current is None else "loading" if current.load_s is None else "ready",
         served=_served(session, current.id) if current else 0,
-        loads=clock.loads,
-        left_s=None if pace is None else max(0.0, (clock.at - now).total_seconds()),
-        ends_at=None if pace is None else clock.at,
-        expected_at=clock.ends if pace is not None else {},
-        line=tuple(clock.ends),
+        loads=course.loads,
+        busy_s=course.busy_s if is_known else None,
+        left_s=max(0.0, (course.at - now).total_seconds()) if has_end else None,
+        ends_at=course.at if has_end else None,
+        expected_at=course.ends if is_known else {},
+        line=tuple(course.ends),
     )
 
 
-class _Clock:
-    """Goes from job to job and counts the loads between them."""
+@dataclass(frozen=True, kw_only=True)
+class Prospect:
+    """What it would mean to begin one more job on a host now; all of it is an estimate."""
 
-    def __init__(self, *, pace: float | None, load_s: float, now: datetime) -> None:
-        self.at, self.loads = now, 0
-        self.key: str | None = None
-        self.ends: dict[int, datetime] = {}
-        self._pace, self._load_s = pace or 0.0, load_s
+    ends_at: datetime
+    """When it will have ended, behind all that runs."""
+    job_s: float
+    """Seconds for the job, with a load of the model if it needs one."""
+    generate_s: float
+    """The same without the load."""
+    pace: float
+    """Seconds of a step of a clip."""
 
-    def find(self, key: str, session: EngineSession, now: datetime) -> None:
-        """An open session; if it loads, what is left of that."""
-        self.key = key
-        if session.load_s is None:
-            self.loads += 1
-            left = self._load_s - (now - session.started_at).total_seconds()
-            self.at += timedelta(seconds=max(0.0, left))
 
-    def run(self, row: Row[Any]) -> None:
-        """A running job: what is left of its generation."""
-        if row.phase not in (*BEFORE_GENERATING, Phase.GENERATING):
-            self.ends[row.id] = self.at
-            return
-        done = _steps_done(row) if row.phase == Phase.GENERATING else 0
-        self._spend(row, max(0, row.work - done))
+def prospect(session: Session, host: str, job_id: int, tempo: Tempo, now: datetime) -> Prospect | None:
+    """What a queued job would take if it were begun now; None if nothing of the kind was made there yet."""
+    running = _running(session, host)
+    pace = _pace(tempo, running, now)
+    row = session.execute(_queued_ones(host).where(Job.id == job_id)).first()
+    if pace is None or row is None:
+        return None
+    course = _course(_current(session, host), running, tempo, Rules(), now)
+    job_s, generate_s = course.needed_s(row), pace * float(row.work)
+    return Prospect(ends_at=course.at + timedelta(seconds=job_s), job_s=job_s, generate_s=generate_s, pace=pace)
 
-    def queue(self, row: Row[Any]) -> None:
-        """A queued job, not before it is due."""
-        if row.due_at is not None:
-            self.at = max(self.at, row.due_at)
-        self._spend(row, row.work)
 
-    def _spend(self, row: Row[Any], steps: int) -> None:
-        if row.session_key != self.key:
-            self.key = row.session_key
-            self.loads += 1
-            self.at += timedelta(seconds=self._load_s)
-        self.at += timedelta(seconds=self._pace * steps)
-        self.ends[row.id] = self.at
+def running_s(session: Session, host: str, tempo: Tempo, now: datetime) -> float:
+    """Seconds that the GPU still works for what runs."""
+    return _course(_current(session, host), _running(session, host), tempo, Rules(), now).busy_s
+
+
+def fits(pace: float, seconds: float) -> ColumnElement[bool]:
+    """Condition on Job: generating it takes no longer."""
+    steps, clips = sizes()
+    work = select(steps * clips).where(ParameterSet.id == Job.parameter_set_id).correlate(Job).scalar_subquery()
+    return work * pace <= seconds
+
+
+def _course(
+    current: EngineSession | None, running: list[Row[Any]], tempo: Tempo, rules: Rules, now: datetime
+) -> Course:
+    """From now to the end of all that runs."""
+    course = Course(
+        pace=_pace(tempo, running, now), load_s=tempo.load_s, now=now, windows=rules.windows, grace_s=rules.grace_s
+    )
+    if current is not None and (running or current.load_s is not None):
+        course.find(text_digest(key_of_jobs(current.key)), current, now)
+    for row in running:
+        course.run(row)
+    return course
+
+
+def _pace(tempo: Tempo, running: list[Row[Any]], now: datetime) -> float | None:
+    return tempo.pace or _pace_so_far(running, now)
+
+
+def _current(session: Session, host: str) -> EngineSession | None:
+    return session.scalar(
+        select(EngineSession)
+        .where(EngineSession.host == host, EngineSession.end.is_(None))
+        .order_by(EngineSession.started_at.desc())
+        .limit(1)
+    )
 
 
 def _running(session: Session, host: str) -> list[Row[Any]]:
@@ -174,13 +207,16 @@ def _running(session: Session, host: str) -> list[Row[Any]]:
 
 
 def _queued(session: Session, host: str) -> list[Row[Any]]:
+    return list(session.execute(_queued_ones(host)).all())
+
+
+def _queued_ones(host: str) -> Select[Any]:
     steps, clips = sizes()
-    statement = (
+    return (
         select(Job.id, Job.priority, Job.position, Job.session_key, Job.due_at, (steps * clips).label("work"))
         .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .where(Job.host == host, Job.status == Status.QUEUED)
     )
-    return list(session.execute(statement).all())
 
 
 def _is_later(row: Row[Any], now: datetime) -> bool:
@@ -195,12 +231,7 @@ def _served(session: Session, session_id: str) -> int:
 def _pace_so_far(running: list[Row[Any]], now: datetime) -> float | None:
     """Seconds a step of what is generated now: before there is any past, it tells the pace."""
     for row in running:
-        if row.phase == Phase.GENERATING and (done := _steps_done(row)):
+        if row.phase == Phase.GENERATING and (done := steps_done(row)):
             spent: float = (now - row.phase_at).total_seconds()
             return max(0.0, spent) / done
     return None
-
-
-def _steps_done(row: Row[Any]) -> int:
-    """Steps of the clips that are finished, and of the one under way."""
-    return (max(row.clip or 1, 1) - 1) * (row.steps or 0) + (row.step or 0)

@@ -65,7 +65,7 @@ def read(session: Session, workspace: Workspace, which: Filter, *, title: str, n
         title=title,
         workspace=workspace.root.name,
         made_at=now,
-        totals=totals(session, which),
+        totals=totals(session, which, now),
         night=night(session, which),
         cells=list(cells.cells(rows.stream(session, which), numbers, prompts, workspace.root)),
         prompts=prompts.told,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, func, select
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from cosmosq.models import Attempt, EngineSession, Job, Prompt
 from cosmosq.report import query
 from cosmosq.report.query import Filter
+from cosmosq.report.spending import cost_of_jobs
 from cosmosq.status import Kind, Status
 
 _GPU_S = func.coalesce(Attempt.generate_s, Attempt.generating_s)
@@ -44,6 +46,8 @@ class Totals:
     """Seconds of all model loads of the sessions that served these jobs."""
     loads: int
     """Number of model loads."""
+    costs: Mapping[str, float]
+    """What the sessions cost, by currency: of each its share for these jobs, from its start to its end."""
     simulated: bool
     """Whether any attempt was simulated."""
     prompts: tuple[PromptTotals, ...]
@@ -58,7 +62,7 @@ class Totals:
         return {**asdict(self), "gpu_s": self.gpu_s}
 
 
-def totals(session: Session, which: Filter) -> Totals:
+def totals(session: Session, which: Filter, now: datetime) -> Totals:
     """The sums of the jobs that match."""
     by_status = query.counts(session, which)
     loads, load_s = _loads(session, which)
@@ -68,6 +72,7 @@ def totals(session: Session, which: Filter) -> Totals:
         generate_s=_generate_s(session, which),
         load_s=load_s,
         loads=loads,
+        costs=cost_of_jobs(session, which, now),
         simulated=_simulated(session, which),
         prompts=_prompts(session, which),
     )

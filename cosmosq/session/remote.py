@@ -71,6 +71,8 @@ def start(site: Site, key: Mapping[str, Any]) -> RemoteSession:
                 scripts_digest=scripts.digest(),
                 remote_path=str(folder.path),
                 started_at=now,
+                price_per_hour=site.config.price_per_hour or None,
+                currency=site.config.currency if site.config.price_per_hour else None,
             )
         )
     order = _start_order(site, session_id, key, folder, folder_of_scripts)

@@ -94,7 +94,8 @@ class Feeder:
         if self._flights or self._failures:
             self._idle_at = None
             return False
-        if self._stopping() or self._lineup.shut():
+        if self._stopping() or self._lineup.standstill(self._open_key()):
+            # What waits may not start: the GPU is not held for that.
             return True
         if self._idle_at is None:
             self._idle_at = time.monotonic()

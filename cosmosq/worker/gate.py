@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement
 
@@ -16,6 +17,8 @@ class Refusal:
     """For people, in a line, such as `outside the window until 22:00`."""
     is_final: bool = False
     """Whether it holds for as long as this worker lives: with nothing else to do, it ends."""
+    until_at: datetime | None = None
+    """When it is over by itself, if that is known."""
     others: ColumnElement[bool] | None = None
     """Condition on Job of those that may start before it; None: all behind it wait too."""
 

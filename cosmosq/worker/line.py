@@ -59,6 +59,9 @@ class Line:
         """Find the sessions that an earlier worker left: keep one that lives, end the others, record what is gone."""
         try:
             self._find_sessions()
+            if not self._adopted and self._lineup.shut():
+                # Nobody would come who closes it.
+                self.slot.close()
         finally:
             self._busy.release()
 

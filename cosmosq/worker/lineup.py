@@ -45,9 +45,9 @@ class Lineup:
         """The job to start now."""
         return self._look(open_key)[0]
 
-    def standstill(self) -> Refusal | None:
+    def standstill(self, open_key: str | None = None) -> Refusal | None:
         """Why none of the jobs that wait may start; None if one may, or if none waits."""
-        return self._look(None)[1]
+        return self._look(open_key)[1]
 
     def is_empty(self) -> bool:
         """Whether no job will start, now or when it is due, unless somebody or time opens the gate."""

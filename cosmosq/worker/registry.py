@@ -3,15 +3,18 @@
 import os
 import platform
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psutil
 from sqlalchemy import delete, select, update
 
 from cosmosq.db import Ledger
 from cosmosq.errors import WorkerBusy
+from cosmosq.models import Standstill
 from cosmosq.models import Worker as Row
+from cosmosq.worker.gate import Refusal
 
 _SAME_START = timedelta(seconds=2)
 """Slack when start times are compared: the clock may have been corrected meanwhile."""
@@ -22,15 +25,29 @@ def new_owner() -> str:
     return f"{platform.node()[:40]}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
-def register(ledger: Ledger, hosts: Sequence[str], owner: str, *, silent_s: float, now: datetime) -> None:
+def register(
+    ledger: Ledger,
+    hosts: Sequence[str],
+    owner: str,
+    *,
+    silent_s: float,
+    now: datetime,
+    limits: Mapping[str, Any] | None = None,
+) -> datetime:
     """Enter this process as the worker of the hosts, all or none.
 
     Args:
         silent_s: a worker on another machine that was silent for so long is taken to be gone.
+        limits: what it is allowed.
+
+    Returns:
+        From when on it counts against its limits: now, or as one with the same limits did that was killed.
 
     Raises:
         WorkerBusy: another living worker serves one of them; the message names it.
     """
+    limits = dict(limits or {})
+    since = now
     with ledger.write() as session:
         for host in hosts:
             other = session.get(Row, host)
@@ -39,6 +56,9 @@ def register(ledger: Ledger, hosts: Sequence[str], owner: str, *, silent_s: floa
                     f"host {host} is served by the worker with pid {other.pid} on {other.machine}: "
                     "stop that one first, or let it do the work"
                 )
+            if other is not None and other.limits == limits and other.counts_since is not None:
+                since = min(since, other.counts_since)
+        for host in hosts:
             session.merge(
                 Row(
                     host=host,
@@ -47,8 +67,12 @@ def register(ledger: Ledger, hosts: Sequence[str], owner: str, *, silent_s: floa
                     pid=os.getpid(),
                     process_started_at=_started_at(psutil.Process()),
                     heartbeat_at=now,
+                    limits=limits,
+                    counts_since=since,
                 )
             )
+        session.execute(delete(Standstill).where(Standstill.host.in_(hosts)))
+    return since
 
 
 def _is_alive(other: Row, now: datetime, silent_s: float) -> bool:
@@ -72,10 +96,25 @@ def beat(ledger: Ledger, owner: str, now: datetime) -> None:
         session.execute(update(Row).where(Row.owner == owner).values(heartbeat_at=now))
 
 
-def unregister(ledger: Ledger, owner: str) -> None:
-    """Take this process out."""
+def unregister(ledger: Ledger, owner: str, *, keep_reasons: bool = False) -> None:
+    """Take this process out; `keep_reasons`: why nothing starts holds on without it."""
     with ledger.write() as session:
+        if not keep_reasons:
+            mine = select(Row.host).where(Row.owner == owner)
+            session.execute(delete(Standstill).where(Standstill.host.in_(mine)))
         session.execute(delete(Row).where(Row.owner == owner))
+
+
+def tell(ledger: Ledger, host: str, refusal: Refusal | None, now: datetime) -> None:
+    """Note why nothing starts on a host, or that something may."""
+    with ledger.write() as session:
+        if refusal is None:
+            session.execute(delete(Standstill).where(Standstill.host == host))
+        else:
+            row = session.get(Standstill, host)
+            since_at = row.since_at if row is not None and row.reason == refusal.reason else now
+            values = {"reason": refusal.reason, "since_at": since_at, "until_at": refusal.until_at}
+            session.merge(Standstill(host=host, **values))
 
 
 def serving(ledger: Ledger, host: str, *, silent_s: float, now: datetime) -> int | None:

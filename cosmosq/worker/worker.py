@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -22,12 +22,17 @@ from cosmosq.queue import Queue
 from cosmosq.session.flight import Abandoned
 from cosmosq.session.site import Site
 from cosmosq.worker import registry
+from cosmosq.worker.account import Account, LimitGate
 from cosmosq.worker.gate import Gate, Gates
+from cosmosq.worker.limits import Limits
 from cosmosq.worker.line import Line
+from cosmosq.worker.watchman import Watchman
 
 log = logging.getLogger(__name__)
 
 CLOCK_S = 0.3
+WATCH_S = 1.0
+"""How often it is looked why nothing starts, and whether a limit ends the work."""
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 ABANDON_S = 10.0
 """How long threads get to notice that they must leave at once."""
@@ -44,6 +49,7 @@ class Worker:
     poll_s: float = 0.2
     until_empty: bool = False
     """Stop when no job can start and none runs."""
+    limits: Limits = field(default_factory=Limits)
     only: Sequence[int] | None = None
     """Serve these jobs alone."""
     announce: Callable[[str], None] = log.info
@@ -62,12 +68,23 @@ class Worker:
             StorageFailed: this machine cannot store results any more.
         """
         owner = registry.new_owner()
-        registry.register(self.ledger, self.hosts, owner, silent_s=self.config.lease_s, now=datetime.now(UTC))
+        since = registry.register(
+            self.ledger,
+            self.hosts,
+            owner,
+            silent_s=self.config.lease_s,
+            now=datetime.now(UTC),
+            limits=self.limits.as_json(),
+        )
+        is_at_limit = False
         try:
             with _signal_handlers_kept():
-                return _Shift(self, owner).work()
+                shift = _Shift(self, owner, since)
+                finished = shift.work()
+            is_at_limit = shift.watchman.is_at_limit
+            return finished
         finally:
-            registry.unregister(self.ledger, owner)
+            registry.unregister(self.ledger, owner, keep_reasons=is_at_limit)
 
 
 @contextmanager
@@ -84,7 +101,7 @@ def _signal_handlers_kept() -> Iterator[None]:
 class _Shift:
     """One run of a worker: its threads and what they share."""
 
-    def __init__(self, worker: Worker, owner: str) -> None:
+    def __init__(self, worker: Worker, owner: str, since: datetime) -> None:
         self.worker, self.owner = worker, owner
         self.abandoned = threading.Event()
         self.ended = threading.Event()
@@ -94,7 +111,9 @@ class _Shift:
         self.queue = Queue(worker.workspace.queue_path)
         self.consumer = self.queue.consumer(self._answer, threads=len(worker.hosts))
         self.consumer.on_patience = self._say_patience
+        self._account = Account(worker.ledger, worker.config, worker.hosts, worker.limits, since)
         self.lines = {name: self._line(name) for name in worker.hosts}
+        self.watchman = Watchman(worker.ledger, self.lines, worker.limits)
 
     def _line(self, name: str) -> Line:
         worker = self.worker
@@ -122,7 +141,7 @@ class _Shift:
 
     def _gate(self, site: Site) -> Gate:
         """Everything that may keep jobs from starting on a host."""
-        return Gates([])
+        return Gates([LimitGate(self._account, site.host.name, site.now)])
 
     def work(self) -> bool:
         """From reconciling to the last thread's end; False if work was left running."""
@@ -187,7 +206,7 @@ class _Shift:
 
     def _clock(self) -> None:
         """Heartbeat, doorbell and the end of the work, several times a second."""
-        beat_at = 0.0
+        beat_at = watch_at = 0.0
         while not self.ended.wait(CLOCK_S):
             try:
                 if time.monotonic() >= beat_at:
@@ -195,11 +214,27 @@ class _Shift:
                     beat_at = time.monotonic() + self.worker.config.lease_s / 3
                 self._look_for_workspace()
                 self._ring_idle_lines()
+                if time.monotonic() >= watch_at:
+                    self.watchman.look(datetime.now(UTC))
+                    self._end_at_limit()
+                    watch_at = time.monotonic() + WATCH_S
                 if self.worker.until_empty and self._is_empty():
-                    self.consumer.stop_flag.set()
+                    self._end_with_reasons()
             except Exception:
                 # A full disk must not end the heartbeat for good.
                 log.exception("the clock missed a beat")
+
+    def _end_at_limit(self) -> None:
+        if not self.consumer.stop_flag.is_set() and (refusal := self.watchman.reason_to_stop()):
+            self.worker.announce(f"{refusal.reason}: the worker ends")
+            self.consumer.stop_flag.set()
+
+    def _end_with_reasons(self) -> None:
+        if not self.consumer.stop_flag.is_set():
+            self.watchman.look(datetime.now(UTC))
+            for host, reason in self.watchman.reasons().items():
+                self.worker.announce(f"{host}: nothing more starts: {reason}")
+        self.consumer.stop_flag.set()
 
     def _beat(self) -> None:
         now = datetime.now(UTC)

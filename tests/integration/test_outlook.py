@@ -1,15 +1,18 @@
 """What a host still has before it, from what was made there."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger
 from cosmosq.engines.engine import text_digest
 from cosmosq.models import Job
-from cosmosq.report.outlook import Outlook, hosts, outlook
+from cosmosq.report.outlook import Outlook, Rules, hosts, outlook
 from cosmosq.status import Phase, Status
+from cosmosq.windows import parse_windows
 from tests.ledger_rows import NOW, make_attempt, make_ended_job, make_job, make_session
 
 TEN_STEPS = {"num_steps": 10}
@@ -111,3 +114,86 @@ def test_a_job_that_is_due_later_keeps_no_other_waiting(ledger: Ledger) -> None:
         latest = _job(session, due_at=NOW + timedelta(seconds=1050))
     found = _look(ledger)
     assert _seconds(found) == {soon.id: 140, other.id: 240, later.id: 1100, latest.id: 1200}
+
+
+NIGHT = Rules(windows=parse_windows("03:00-04:00@UTC"))
+"""NOW is half past three: half an hour is left of it, and the next one is in 23 and a half."""
+LEFT_S, PAUSE_S = 1800, 23 * 3600
+
+
+def _night(ledger: Ledger, **options: Any) -> Outlook:
+    with ledger.read() as session:
+        return outlook(session, "sim", NIGHT, max_overtake=100, now=NOW, **options)
+
+
+def test_what_does_not_fit_into_the_window_waits_for_the_next_with_a_load_of_its_own(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        jobs = [_job(session) for _ in range(20)]
+    found = _night(ledger)
+    # Forty seconds of loading and seventeen jobs of a hundred each; then the session is closed.
+    ends = {job.id: 40 + 100 * (number + 1) for number, job in enumerate(jobs[:17])}
+    ends |= {job.id: LEFT_S + PAUSE_S + 40 + 100 * (number + 1) for number, job in enumerate(jobs[17:])}
+    assert _seconds(found) == ends
+    assert (found.loads, found.busy_s) == (2, 2080)
+    assert found.ends_at == NOW + timedelta(seconds=LEFT_S + PAUSE_S + 340)
+
+
+def test_outside_the_window_nothing_begins_before_it_opens(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        job = _job(session)
+    with ledger.read() as session:
+        found = outlook(session, "sim", NIGHT, max_overtake=100, now=NOW - timedelta(hours=2))
+    assert found.expected_at == {job.id: NOW - timedelta(seconds=LEFT_S - 140)}
+
+
+def test_a_shorter_job_goes_before_one_that_is_too_long_for_the_rest_of_the_window(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        long = make_job(session, parameters={"num_steps": 200}, session_key=KEY)
+        short = _job(session)
+    assert _seconds(_night(ledger)) == {short.id: 140, long.id: LEFT_S + PAUSE_S + 2040}
+
+
+def test_what_no_window_has_room_for_has_no_end(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        make_job(session, parameters={"num_steps": 400}, session_key=KEY)
+        short = _job(session)
+    found = _night(ledger)
+    assert _seconds(found) == {short.id: 140}
+    assert (found.left_s, found.ends_at, found.busy_s) == (None, None, 140)
+
+
+def test_grace_lets_the_last_job_end_after_the_window(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        job = make_job(session, parameters={"num_steps": 180}, session_key=KEY)
+    assert _seconds(_night(ledger)) == {job.id: LEFT_S + PAUSE_S + 1840}
+    rules = Rules(windows=NIGHT.windows, grace_s=40)
+    with ledger.read() as session:
+        found = outlook(session, "sim", rules, max_overtake=100, now=NOW)
+    assert _seconds(found) == {job.id: 1840}
+
+
+def test_a_job_that_is_due_tomorrow_waits_for_the_window_after_that(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        job = _job(session, due_at=NOW + timedelta(hours=30))
+    assert _seconds(_night(ledger)) == {job.id: 2 * 86400 - 1800 + 140}
+
+
+def test_a_queue_of_ten_thousand_is_gone_through_in_no_time(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        _past(session)
+        first = _job(session)
+        values = {c.name: getattr(first, c.name) for c in Job.__table__.columns if c.name != "id"}
+        session.execute(insert(Job), [values] * 9999)
+    begin = time.process_time()
+    plain = _look(ledger)
+    between = time.process_time()
+    found = _night(ledger)
+    assert time.process_time() - between < 2 * (between - begin) + 0.5
+    assert (len(plain.expected_at), found.left_s) == (10_000, None)
+    assert len(found.expected_at) == 17 + 99 * 35

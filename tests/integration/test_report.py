@@ -58,7 +58,7 @@ def all_rows(ledger: Ledger, which: Filter = ALL) -> list[rows.Row]:
 
 def sums(ledger: Ledger, which: Filter = ALL) -> Totals:
     with ledger.read() as session:
-        return totals(session, which)
+        return totals(session, which, NOW)
 
 
 def test_a_row_has_the_stable_columns_in_order(ledger: Ledger) -> None:

@@ -48,6 +48,10 @@ WRONG: dict[str, list[Any]] = {
     "num_gpus": [0, 65, "2", True],
     "idle_close": [-1, "60", math.nan, False],
     "stall_s": [0, -1, "1", math.inf],
+    "window": ["22-07", "22:00-22:00", "22:00-07:00@Mars", ["22:00-07:00", 1], 22, {}],
+    "window_grace": [-1, "60", math.nan, True],
+    "price_per_hour": [-0.5, "2", math.inf, True],
+    "currency": ["", "1", "a b", "x" * 11, 1],
     "simulator": [[], "x", 1],
 }
 
