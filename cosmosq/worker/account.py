@@ -106,11 +106,8 @@ class LimitGate(Gate):
 
     def __init__(self, account: Account, host: str, now: Callable[[], datetime]) -> None:
         self._account, self._host, self._now = account, host, now
-        limits = account.limits
-        self._windows = limits.windows_of(host)
-        self._has_limits = any(
-            limit is not None for limit in (limits.until, limits.max_jobs, limits.max_gpu_hours, limits.budget)
-        )
+        self._windows = account.limits.windows_of(host)
+        self._has_limits = account.limits.counts or account.limits.until is not None
 
     def shut(self) -> Refusal | None:
         reached = self._account.reached(self._now()) if self._has_limits else None

@@ -45,6 +45,11 @@ class Limits:
         """When jobs may start there."""
         return self.windows.get(host, Windows())
 
+    @property
+    def counts(self) -> bool:
+        """Whether anything is counted against them."""
+        return any(limit is not None for limit in (self.max_jobs, self.max_gpu_hours, self.budget))
+
     def as_json(self) -> dict[str, Any]:
         """What is limited, for the ledger; the windows also where there is none, so that they are known to be that."""
         told: dict[str, Any] = {

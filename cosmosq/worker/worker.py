@@ -17,6 +17,7 @@ from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, HostFailed, InternalError, StaleClaim, StorageFailed
 from cosmosq.hosts import PATIENCE_S, Keyring, open_host
 from cosmosq.models import Job
+from cosmosq.moments import clock
 from cosmosq.paths import Workspace
 from cosmosq.queue import Queue
 from cosmosq.session.flight import Abandoned
@@ -68,14 +69,10 @@ class Worker:
             StorageFailed: this machine cannot store results any more.
         """
         owner = registry.new_owner()
-        since = registry.register(
-            self.ledger,
-            self.hosts,
-            owner,
-            silent_s=self.config.lease_s,
-            now=datetime.now(UTC),
-            limits=self.limits.as_json(),
-        )
+        now, limits = datetime.now(UTC), self.limits.as_json()
+        since = registry.register(self.ledger, self.hosts, owner, silent_s=self.config.lease_s, now=now, limits=limits)
+        if since < now and self.limits.counts:
+            self.announce(f"goes on counting where the worker that was killed began, at {clock(since, now)}")
         is_at_limit = False
         try:
             with _signal_handlers_kept():

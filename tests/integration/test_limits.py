@@ -10,6 +10,7 @@ from cosmosq import jobs
 from cosmosq.report.standing import standstill
 from cosmosq.windows import parse_windows
 from cosmosq.worker.limits import Limits
+from tests.acceptance.command_line import Shell
 from tests.night import Night, now, wait_for
 
 MakeNight = Callable[..., Night]
@@ -155,3 +156,20 @@ def test_until_empty_ends_when_nothing_may_start(make: MakeNight) -> None:
     night.work(limits=windows(3600, 7200))
     assert night.statuses() == ["queued"]
     assert why(night) is None, "the worker that could not start anything is gone"
+
+
+def test_run_heeds_no_window_but_does_not_wait_for_a_worker_that_does(make: MakeNight) -> None:
+    begin, end = (f"{(now() + timedelta(hours=hours)):%H:%M}" for hours in (1, 2))
+    night = make(host={"window": f"{begin}-{end}@UTC"})
+    shell = Shell(night.workspace.root)
+    kitchen, harbour = night.add("a kitchen", "a harbour")
+    edge = ("-s", "edge.weight=1", "-s", "num_steps=3")
+    shell.ok("run", kitchen, *edge)
+    assert night.statuses() == ["succeeded"]
+    worker = night.worker()
+    wait_for(lambda: why(night), "the reason why nothing starts")
+    answer = shell.run("run", harbour, *edge)
+    assert answer.code == 4
+    assert f"the worker with pid {worker.pid} serves sim and starts nothing: outside the window until " in answer.err
+    assert night.statuses() == ["succeeded", "queued"]
+    assert "sim: nothing starts: outside the window until " in shell.ok("status").err
