@@ -1,7 +1,7 @@
 """Bringing a ledger to this version's schema; the only importer of Alembic."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -14,8 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
-from cosmosq.errors import InvalidLedger, StorageFailed
-from cosmosq.files import refusal, writing
+from cosmosq.errors import InvalidInput, InvalidLedger
+from cosmosq.files import part_of, publish, refusal, writing
 from cosmosq.models import REVISION, Base
 from cosmosq.revision import revision_of
 
@@ -93,10 +93,30 @@ def back_up(path: Path, backups: Path) -> Path:
     with writing(backups):
         backups.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = backups / f"ledger-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.db"
-    try:
-        with writing(target), closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-            source.backup(copy)
-    except StorageFailed:
-        target.unlink(missing_ok=True)
-        raise
+    copy_to(path, target)
     return target
+
+
+def copy_to(path: Path, target: Path) -> None:
+    """Copy the ledger likewise to a file that is not there yet; it takes its place when it is whole and checked.
+
+    Raises:
+        InvalidInput: the file is there.
+        InvalidLedger: the copy is damaged, as the ledger must be.
+        StorageFailed: it cannot be written.
+    """
+    part = part_of(target)
+    try:
+        with writing(target):
+            if target.exists() or target.is_symlink():
+                raise InvalidInput(f"{target} is there already: name another file, or move that one away")
+            part.unlink(missing_ok=True)
+            part.touch(mode=0o600)
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as copy:
+                source.backup(copy)
+                if (found := copy.execute("PRAGMA integrity_check").fetchone()) != ("ok",):
+                    raise InvalidLedger(f"{path} is damaged ({found[0]}): restore a copy from .cosmosq/backups")
+            publish(part, target)
+    finally:
+        with suppress(OSError):
+            part.unlink()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger
@@ -9,7 +10,7 @@ from cosmosq.engines.assignment import check_all, check_combination, complete, f
 from cosmosq.engines.parameter import Values
 from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput, NotFound
-from cosmosq.models import Job, ParameterSet
+from cosmosq.models import Artifact, Attempt, Job, ParameterSet
 from cosmosq.status import ENDED, Kind, Status
 
 
@@ -37,9 +38,20 @@ def _upscale(session: Session, job_id: int, given: Values) -> Wish:
         raise InvalidInput(f"job {job_id} makes a prompt and no video: give the job of a video")
     if job.status in ENDED and job.status != Status.SUCCEEDED:
         raise InvalidInput(f"job {job_id} is {job.status} and has no result: `cosmosq retry {job_id}` first")
+    if _is_pruned(session, job_id):
+        raise InvalidInput(f"the video of job {job_id} was pruned: `cosmosq enqueue --again` makes it anew")
     row = session.get_one(ParameterSet, job.parameter_set_id)
     source = from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns})
     kept = {name: source[name] for name in ("negative_prompt", "fps", "seed", "guidance")}
     values = complete(Kind.UPSCALE, kept, given)
     check_combination(values, {"input"})
     return Wish(prompt_id=job.prompt_id, kind=Kind.UPSCALE, values=values, source_job_id=job_id)
+
+
+def _is_pruned(session: Session, job_id: int) -> bool:
+    statement = (
+        select(Artifact.id)
+        .join(Attempt, Attempt.id == Artifact.attempt_id)
+        .where(Attempt.job_id == job_id, Artifact.kind == "video", Artifact.pruned_at.is_not(None))
+    )
+    return session.scalar(statement.limit(1)) is not None

@@ -6,7 +6,7 @@ from reference_sweeps import LIST_JSON, PREVIEW_JSON
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import names, table
 
-from cosmosq import checks, clips, enqueue, prompts, ratings, upsampling
+from cosmosq import checks, clips, enqueue, prompts, pruning, ratings, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.report import forecast, outlook, query, standing, totals
 from cosmosq.session import census, container, preview
@@ -14,7 +14,7 @@ from cosmosq.session import census, container, preview
 STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
 SHOW_JSON = (
     *STATUS_JSON,
-    *("text", "upsampled_text", "upsampling", "negative_text", "digest", "labels", "depends_on"),
+    *("text", "upsampled_text", "engine_text", "upsampling", "negative_text", "digest", "labels", "depends_on"),
     *("dependencies", "parameters", "changed", "rating", "repeat", "inputs", "attempts", "artifacts", "events"),
 )
 UPSAMPLE_PREVIEW_JSON = ("prompt_id", "prompt_name", "frames", "width", "height", "prompt_tokens", "tokens")
@@ -66,6 +66,7 @@ def json_fields() -> str:
         ("… each of its `checks`", "object", names(field.name for field in fields(checks.Finding))),
         ("`host sessions`", "array", names(field.name for field in fields(census.Resident))),
         ("`host clean`", "array", names(field.name for field in fields(container.Leftover))),
+        ("`prune`", "array", names(field.name for field in fields(pruning.Leaving))),
         ("`db check`; `db backup`", "object", names(("path", "ok", "problems")) + "; `path`"),
         ("`demo`", "object", names(("workspace", "page", "jobs", "sessions"))),
     )

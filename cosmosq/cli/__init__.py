@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "remove": ("steer", "Forget jobs."),
     "rate": ("rate", "Rate videos."),
     "report": ("report", "Say what the jobs made."),
+    "prune": ("prune", "Remove old results, here and on the hosts."),
     "db": ("db", "Look after the ledger."),
     "demo": ("demo", "Run a small night on the simulated engine."),
 }

@@ -1,5 +1,7 @@
 """`cosmosq db`: the ledger's schema and backups."""
 
+from pathlib import Path
+
 import click
 
 from cosmosq.cli import output
@@ -41,13 +43,21 @@ def check(app: App, as_json: bool) -> None:
 
 
 @db.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
 @click.pass_obj
-def backup(app: App, as_json: bool) -> None:
-    """Copy the ledger to `.cosmosq/backups`, also while a worker writes."""
+def backup(app: App, file: Path | None, as_json: bool) -> None:
+    """Copy the ledger to FILE, also while a worker writes.
+
+    By default to a new file in `.cosmosq/backups`. The copy is checked before it is there; no file is overwritten.
+    """
     from cosmosq import migrate
 
-    path = migrate.back_up(app.ledger.path, app.workspace.backups_path)
+    if file is None:
+        path = migrate.back_up(app.ledger.path, app.workspace.backups_path)
+    else:
+        path = file.absolute()
+        migrate.copy_to(app.ledger.path, path)
     if as_json:
         output.emit_json({"path": str(path)})
     else:

@@ -96,8 +96,12 @@ def _attempts(attempts: list[dict[str, Any]]) -> None:
 def _artifacts(artifacts: list[dict[str, Any]]) -> None:
     if artifacts:
         output.emit("\nartifacts")
-        rows = [[a["kind"], _measures(a), a["bytes"], a["sha256"][:12], a["path"]] for a in artifacts]
+        rows = [[a["kind"], _measures(a), a["bytes"], a["sha256"][:12], _path(a)] for a in artifacts]
         output.emit_table(["kind", "", "bytes", "sha256", "path"], rows)
+
+
+def _path(artifact: dict[str, Any]) -> str:
+    return f"pruned {output.clock(artifact['pruned_at'])}" if artifact["pruned_at"] else str(artifact["path"])
 
 
 def _measures(artifact: dict[str, Any]) -> str:

@@ -155,8 +155,8 @@ def newest_log(session: Session, job_id: int) -> LogPlace | None:
     """The log of a job's newest attempt; None before there is one."""
     statement = (
         select(Attempt.number, Artifact.path, EngineSession.remote_path, Attempt.host)
-        .outerjoin(Artifact, and_(Artifact.attempt_id == Attempt.id, Artifact.kind == "log"))
-        .outerjoin(EngineSession, EngineSession.id == Attempt.session_id)
+        .outerjoin(Artifact, and_(Artifact.attempt_id == Attempt.id, Artifact.kind == "log", *_kept(Artifact)))
+        .outerjoin(EngineSession, and_(EngineSession.id == Attempt.session_id, *_kept(EngineSession)))
         .where(Attempt.job_id == job_id)
         .order_by(Attempt.number.desc())
         .limit(1)
@@ -165,6 +165,10 @@ def newest_log(session: Session, job_id: int) -> LogPlace | None:
     if row is None or (row.path is None and row.remote_path is None):
         return None
     return LogPlace(attempt=row.number, path=row.path, session_path=row.remote_path, host=row.host)
+
+
+def _kept(model: type[Artifact] | type[EngineSession]) -> tuple[ColumnElement[bool], ...]:
+    return (model.pruned_at.is_(None),)
 
 
 _MOVES = (
@@ -190,6 +194,6 @@ def video_of(session: Session, job_id: int) -> str | None:
     statement = (
         select(Artifact.path)
         .join(Attempt, Attempt.id == Artifact.attempt_id)
-        .where(Attempt.job_id == job_id, Artifact.kind == "video", Attempt.status == Status.SUCCEEDED)
+        .where(Attempt.job_id == job_id, Artifact.kind == "video", Attempt.status == Status.SUCCEEDED, *_kept(Artifact))
     )
     return session.scalar(statement)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, select
 from sqlalchemy.orm import Session, aliased, join
 
 from cosmosq.engines.parameters import PARAMETERS
@@ -85,6 +85,11 @@ def _longer(value: Any) -> ColumnElement[Any]:
     )
 
 
+def _kept(value: Any) -> ColumnElement[Any]:
+    """Of a file that was not pruned."""
+    return case((Artifact.pruned_at.is_(None), value))
+
+
 def _column(name: str, value: Any, meaning: str) -> Column:
     return Column(name=name, value=value, meaning=meaning)
 
@@ -122,7 +127,8 @@ TABLE: tuple[Column, ...] = (
     ),
     _column("session_id", Attempt.session_id, "Session that served the newest attempt."),
     _column("load_s", EngineSession.load_s, "Seconds that session took to load the model, once for all its attempts."),
-    _column("output_path", Artifact.path, "The video, relative to the workspace; empty unless the job succeeded."),
+    _column("output_path", _kept(Artifact.path), "The video, relative to the workspace; empty if there is none."),
+    _column("pruned_at", Artifact.pruned_at, "When the video was pruned (ISO 8601, UTC)."),
     _column("width", Artifact.width, "Pixels of the video."),
     _column("height", Artifact.height, "Pixels of the video."),
     _column("video_fps", Artifact.fps, "Frames a second of the video (`fps` is the parameter)."),

@@ -9,6 +9,11 @@ def video_path(root: PurePosixPath, sha256: str) -> PurePosixPath:
     return root / "videos" / f"{sha256}.mp4"
 
 
+def control_folder(root: PurePosixPath) -> PurePosixPath:
+    """Where edge and vis controls lie that were made on the host."""
+    return root / "controls"
+
+
 def scripts_path(root: PurePosixPath, digest: str) -> PurePosixPath:
     """Where one version of `remote_scripts` lies on the host."""
     return root / "scripts" / digest

@@ -145,6 +145,7 @@ ROW_FIELDS = {*JOB_FIELDS, *PROGRESS_FIELDS, "prompt_name", "phase_at"}
 SHOW_FIELDS = {
     *ROW_FIELDS, "text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed", "inputs",
     "attempts", "artifacts", "events", "upsampled_text", "engine_text", "upsampling", "repeat",
+    "dependencies", "rating",
 }  # fmt: skip
 
 
@@ -154,7 +155,7 @@ SHOW_FIELDS = {
         (("parameters",), {"name", "type", "allowed", "default", "meaning"}),
         (("clip", "list"), CLIP_FIELDS),
         (("prompt", "list"), PROMPT_FIELDS),
-        (("status",), {*ROW_FIELDS, "expected_at"}),
+        (("status",), {*ROW_FIELDS, "expected_at", "waits_for"}),
         (("enqueue", "kitchen"), ENQUEUED_FIELDS),
         (("hold", "1"), ROW_FIELDS),
         (("cancel", "--all"), ROW_FIELDS),
