@@ -41,12 +41,17 @@ class PromptRecord:
     @property
     def own_values(self) -> dict[str, Value]:
         """Its parameters, the negative text among them."""
-        own = {} if self.negative_text is None else {"negative_prompt": self.negative_text}
-        return {**own, **self.parameters}
+        return own_values(self.negative_text, self.parameters)
 
     def as_json(self) -> dict[str, Any]:
         """Fields by name, times in ISO 8601."""
         return {**asdict(self), "parameters": dict(self.parameters), "created_at": self.created_at.isoformat()}
+
+
+def own_values(negative_text: str | None, parameters: Mapping[str, Value]) -> dict[str, Value]:
+    """The parameters that jobs of a prompt have unless they are told otherwise."""
+    own = {} if negative_text is None else {"negative_prompt": negative_text}
+    return {**own, **parameters}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,59 +1,128 @@
 """The command that asks for a job once more."""
 
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cosmosq.engines.assignment import complete, from_columns
 from cosmosq.engines.parameter import Value, Values
-from cosmosq.engines.parameters import BY_NAME
-from cosmosq.status import Kind
+from cosmosq.models import Dependency, Job, ParameterSet, Prompt, UpsampleOrder
+from cosmosq.prompts import own_values
+from cosmosq.status import Kind, Need
+
+_AT_ONCE = 5_000
+"""Ids in one IN (…)."""
+_TAKEN_OVER = ("negative_prompt", "fps", "seed", "guidance")
+"""What an upscale has from its source unless told otherwise, see `upscale_wishes.upscales_for`."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def enqueue_line(
-    prompt: str,
-    values: Values,
-    *,
-    own: Values,
-    host: str,
-    kind: str = Kind.TRANSFER,
-    upsampled: bool = False,
-    source: int | None = None,
-) -> str:
-    """The line that queues a job of exactly these values.
+def enqueue_lines(session: Session, ids: Iterable[int]) -> dict[int, str]:
+    """For each job the line that queues the same one: same prompt, parameters, kind, host, and so the same digest."""
+    found: dict[int, str] = {}
+    wanted = list(ids)
+    for start in range(0, len(wanted), _AT_ONCE):
+        chunk = wanted[start : start + _AT_ONCE]
+        sources, orders = _sources(session, chunk), _orders(session, chunk)
+        for job, prompt, row in _jobs(session, chunk):
+            order = orders.get(job.id)
+            if job.kind == Kind.UPSAMPLE:
+                found[job.id] = _join([*_upsampling(prompt, order), *_place(job.host)])
+                continue
+            values = from_columns(row)
+            source, base = sources.get(job.id), own_values(prompt.negative_text, prompt.parameters)
+            if source is not None:
+                base = {name: source[1][name] for name in _TAKEN_OVER}
+            reference = name_of(prompt) if source is None else str(source[0])
+            how = ["--upscale"] if source is not None else ["--upsample"] if order is not None else []
+            settings = [w for name, value in _told(job.kind, values, base) for w in ("-s", f"{name}={text(value)}")]
+            found[job.id] = _join(["cosmosq", "enqueue", reference, *how, *settings, *_place(job.host)])
+    return found
 
-    Args:
-        prompt: its name or id.
-        values: every parameter's value.
-        own: the prompt's own parameters, which need not be told; anything else that is not the default must be.
-        upsampled: a longer prompt was asked for first.
-        source: the job that an upscale makes larger.
-    """
-    if kind == Kind.UPSAMPLE:
-        return shlex.join(["cosmosq", "prompt", "upsample", *_named(prompt, ["--again", "--host", host])])
-    if kind == Kind.UPSCALE:
-        # It takes over some of its source's values: what it has is told in full.
-        told = {"upscale.weight": values["upscale.weight"], **_changed(values, {})}
-        options = ["--upscale", *_settings(told), "--again", "--host", host]
-        return shlex.join(["cosmosq", "enqueue", *_named(str(source or "JOB"), options)])
-    longer = ["--upsample"] if upsampled else []
-    return shlex.join(
-        ["cosmosq", "enqueue", *_named(prompt, [*longer, *_settings(_changed(values, own)), "--again", "--host", host])]
+
+def name_of(prompt: Prompt) -> str:
+    """What names a prompt on the command line: its name, unless that could be taken for something else."""
+    name = prompt.name
+    return prompt.id if name is None or name.startswith("-") or _CONTROL.search(name) else name
+
+
+def text(value: Value) -> str:
+    """A value as it is typed."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def quoted(word: str) -> str:
+    """A word for a shell; control characters are spelt out, so that what is shown is what is meant."""
+    if not _CONTROL.search(word):
+        return shlex.quote(word)
+    spelt = word.replace("\\", "\\\\").replace("'", "\\'")
+    return "$'" + _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", spelt) + "'"
+
+
+def _told(kind: str, values: Values, base: Values) -> Iterator[tuple[str, Value]]:
+    """What must be said: all that would be otherwise without it, and what makes it an upscale."""
+    unsaid = complete(Kind(kind), base)
+    for name, value in values.items():
+        if value != unsaid[name] or (name == "upscale.weight" and kind == Kind.UPSCALE):
+            yield name, value
+
+
+def _upsampling(prompt: Prompt, order: UpsampleOrder | None) -> list[str]:
+    words = ["cosmosq", "prompt", "upsample", name_of(prompt)]
+    if order is None:
+        return words
+    more = {"--frames": order.frames, "--max-size": order.max_size, "--variants": str(order.variant)}
+    usual = {"--frames": "first", "--max-size": "auto", "--variants": "1"}
+    return [*words, *(w for name, value in more.items() if value != usual[name] for w in (name, value))]
+
+
+def _place(host: str) -> list[str]:
+    # Without it the same job is skipped.
+    return ["--host", host, "--again"]
+
+
+def _join(words: Sequence[str]) -> str:
+    return " ".join(map(quoted, words))
+
+
+def _jobs(session: Session, ids: Sequence[int]) -> Iterator[tuple[Any, Prompt, dict[str, Any]]]:
+    columns = list(ParameterSet.__table__.columns)
+    statement = (
+        select(Prompt, Job.id, Job.kind, Job.host, *columns[1:])
+        .select_from(Job)
+        .join(Prompt, Prompt.id == Job.prompt_id)
+        .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
+        .where(Job.id.in_(ids))
     )
+    for row in session.execute(statement):
+        yield row, row[0], dict(row._mapping)
 
 
-def _named(name: str, options: list[str]) -> list[str]:
-    """The name first, or behind `--` if it could be taken for an option."""
-    return [*options, "--", name] if name.startswith("-") else [name, *options]
+def _sources(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, Values]]:
+    """Of upscales of another job: that job, and its parameters."""
+    statement = (
+        select(Dependency.job_id, Job.id, ParameterSet)
+        .join(Job, Job.id == Dependency.depends_on_id)
+        .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
+        .where(Dependency.job_id.in_(ids), Dependency.need == Need.RESULT, Job.kind != Kind.UPSAMPLE.value)
+    )
+    names = [column.name for column in ParameterSet.__table__.columns]
+    return {
+        job_id: (source_id, from_columns({name: getattr(row, name) for name in names}))
+        for job_id, source_id, row in session.execute(statement)
+    }
 
 
-def _changed(values: Values, own: Values) -> dict[str, Value]:
-    return {name: value for name, value in values.items() if value != own.get(name, BY_NAME[name].default)}
-
-
-def _settings(values: Mapping[str, Value]) -> list[str]:
-    return [word for name, value in values.items() for word in ("-s", f"{name}={_text(value)}")]
-
-
-def _text(value: Value) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+def _orders(session: Session, ids: Sequence[int]) -> dict[int, UpsampleOrder]:
+    """What upsamplings were asked: of these jobs themselves, or of those that they wait for."""
+    own = select(UpsampleOrder.job_id, UpsampleOrder).where(UpsampleOrder.job_id.in_(ids))
+    waited_for = (
+        select(Dependency.job_id, UpsampleOrder)
+        .join(UpsampleOrder, UpsampleOrder.job_id == Dependency.depends_on_id)
+        .where(Dependency.job_id.in_(ids), Dependency.need == Need.RESULT)
+    )
+    return {job_id: order for statement in (own, waited_for) for job_id, order in session.execute(statement)}

@@ -16,19 +16,17 @@ from cosmosq.models import (
     Artifact,
     Attempt,
     Comparison,
-    Dependency,
     Job,
     JobInput,
     JobLabel,
     Measurement,
-    Prompt,
     Rating,
     Video,
 )
-from cosmosq.report.again import enqueue_line
+from cosmosq.report.again import enqueue_lines
 from cosmosq.report.query import Filter
 from cosmosq.report.rows import Row
-from cosmosq.status import UNSUCCESSFUL, Kind, Phase
+from cosmosq.status import UNSUCCESSFUL, Phase
 
 Cell = dict[str, Any]
 """One job of the page; what JavaScript reads of it is listed in docs/report.md."""
@@ -62,19 +60,17 @@ class Numbers:
 
     def __init__(self, session: Session, which: Filter) -> None:
         self.digests = dict(session.execute(select(Job.id, Job.digest).where(which.condition)).all())
-        self.own: dict[str, dict[str, Any]] = dict(session.execute(select(Prompt.id, Prompt.parameters)).all())
+        self.again = enqueue_lines(session, self.digests)
         self.labels = _labels(session, which)
         self.measures = _measures(session, which)
         self.ratings = _ratings(session, which)
         self.inputs = _inputs(session, which)
-        self.sources = _sources(session, which)
         self.logs = _logs(session, which)
 
 
 def cells(rows: Iterable[Row], numbers: Numbers, prompts: Prompts, root: Path) -> Iterator[Cell]:
     """Each row as the page knows it; files are named as the ledger has them, from `root` on."""
     for row in rows:
-        values = from_columns(row)
         number = row["id"]
         rating = numbers.ratings.get(number, {})
         yield {
@@ -83,7 +79,7 @@ def cells(rows: Iterable[Row], numbers: Numbers, prompts: Prompts, root: Path) -
             "prompt": prompts.index(row),
             "longer": row["upsampled_prompt"],
             "fps": row["video_fps"],
-            "values": differences(values),
+            "values": differences(from_columns(row)),
             "seconds": {phase: row[f"{phase}_s"] for phase in Phase if row[f"{phase}_s"]},
             "labels": numbers.labels.get(number, {}),
             "digest": numbers.digests.get(number, ""),
@@ -94,7 +90,7 @@ def cells(rows: Iterable[Row], numbers: Numbers, prompts: Prompts, root: Path) -
             "rated_at": rating.get("rated_at"),
             "inputs": numbers.inputs.get(number, []),
             "output": row["output_path"],
-            "again": _again(row, values, numbers),
+            "again": numbers.again[number],
             "log": _tail(root, numbers.logs.get(number)) if row["status"] in UNSUCCESSFUL else None,
         }
 
@@ -119,18 +115,6 @@ def comparisons(session: Session, which: Filter) -> list[dict[str, Any]]:
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     number = parameter.type in (int, float)
     return {"name": parameter.name, "default": parameter.default, "meaning": parameter.meaning, "number": number}
-
-
-def _again(row: Row, values: dict[str, Any], numbers: Numbers) -> str:
-    return enqueue_line(
-        row["prompt_name"] or row["prompt_id"],
-        values,
-        own=numbers.own.get(row["prompt_id"], {}),
-        host=row["host"],
-        kind=row["kind"],
-        upsampled=bool(row["upsampled"]),
-        source=numbers.sources.get(row["id"]),
-    )
 
 
 def _labels(session: Session, which: Filter) -> dict[int, dict[str, str]]:
@@ -179,16 +163,6 @@ def _inputs(session: Session, which: Filter) -> dict[int, list[dict[str, Any]]]:
         size = {"width": video.width, "height": video.height, "fps": video.fps, "frames": video.frames}
         found[pinned.job_id].append({"role": pinned.role, "sha256": video.sha256, "path": pinned.path, **size})
     return found
-
-
-def _sources(session: Session, which: Filter) -> dict[int, int]:
-    """The job that each upscale makes larger."""
-    statement = (
-        select(Dependency.job_id, Dependency.depends_on_id)
-        .join(Job, Job.id == Dependency.job_id)
-        .where(which.condition, Job.kind == Kind.UPSCALE.value)
-    )
-    return dict(session.execute(statement).all())
 
 
 def _logs(session: Session, which: Filter) -> dict[int, str]:

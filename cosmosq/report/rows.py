@@ -90,6 +90,10 @@ def _kept(value: Any) -> ColumnElement[Any]:
     return case((Artifact.pruned_at.is_(None), value))
 
 
+upsampled: ColumnElement[bool] = _longer(func.count()) > 0
+"""Whether a job waits, or waited, for a longer prompt."""
+
+
 def _column(name: str, value: Any, meaning: str) -> Column:
     return Column(name=name, value=value, meaning=meaning)
 
@@ -106,9 +110,7 @@ TABLE: tuple[Column, ...] = (
     _column("prompt_id", Job.prompt_id, "Id of the prompt."),
     _column("prompt_name", Prompt.name, "Name of the prompt, if it has one."),
     _column("prompt", Prompt.text, "Text of the prompt."),
-    _column(
-        "upsampled", _longer(func.count()) > 0, "Whether a longer prompt, made of this one, was asked for instead."
-    ),
+    _column("upsampled", upsampled, "Whether a longer prompt, made of this one, was asked for instead."),
     _column("upsampled_prompt", _longer(func.max(_Longer.text)), "Text of the longer prompt, once there is one."),
     _column("clip", Clip.name, "Name of the prompt's clip."),
     _column("host", Job.host, "GPU machine the job is for."),
@@ -173,7 +175,7 @@ class Table:
 
 def stream(session: Session, which: Filter) -> Iterator[Row]:
     """The jobs by id, read from one statement while they are consumed."""
-    statement = _statement(TABLE, _joined()).where(which.condition).order_by(Job.id)
+    statement = _statement(TABLE, joined()).where(which.condition).order_by(Job.id)
     for row in session.execute(statement, execution_options={"yield_per": _AT_ONCE}).mappings():
         yield dict(row)
 
@@ -181,7 +183,7 @@ def stream(session: Session, which: Filter) -> Iterator[Row]:
 def whole(session: Session, which: Filter) -> Table:
     """All there is about the jobs: `TABLE`, then the columns of `BEHIND`."""
     spent, compared = costs.spent(), relation(scores(session))
-    tables = _joined().outerjoin(spent, spent.c.job_id == Job.id).outerjoin(compared, compared.c.job_id == Job.id)
+    tables = joined().outerjoin(spent, spent.c.job_id == Job.id).outerjoin(compared, compared.c.job_id == Job.id)
     values = (spent.c.gpu_s, spent.c.cost, compared.c.score)
     columns = [*TABLE, *(_column(name, value, BEHIND[name]) for name, value in zip(BEHIND, values, strict=False))]
     for number, name in enumerate(measurement_names(session, which)):
@@ -201,7 +203,7 @@ def measurement_names(session: Session, which: Filter) -> list[str]:
     """What was measured of the jobs' videos, by name."""
     statement = select(Measurement.name).distinct().order_by(Measurement.name)
     if which != Filter():
-        videos = select(Artifact.id).select_from(_joined()).where(which.condition)
+        videos = select(Artifact.id).select_from(joined()).where(which.condition)
         statement = statement.where(Measurement.artifact_id.in_(videos))
     return list(session.scalars(statement))
 
@@ -210,7 +212,7 @@ def _statement(columns: Sequence[Column], tables: FromClause) -> Select[Any]:
     return select(*(column.value.label(column.name) for column in columns)).select_from(tables)
 
 
-def _joined() -> Any:
+def joined() -> Any:
     """Jobs with their prompt, parameters, newest attempt, video and rating."""
     newest = and_(Attempt.job_id == Job.id, Attempt.number == Job.attempt)
     # A job that succeeded stays so: its newest attempt is the one that made the video.

@@ -5,14 +5,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Float, FromClause, Integer, cast, func, select
+from sqlalchemy import Float, FromClause, Integer, cast, func, select, union
 from sqlalchemy.orm import Session
 
-from cosmosq.models import Comparison
+from cosmosq.models import Comparison, Job
+from cosmosq.report.query import Filter
 
 PRIOR_VARIANCE = 1.0
 """How far scores lie apart before anything was compared; a finite one gives every job a score, also one that always won
 and one that was never compared with the others."""
+
+
+_COMPARED = union(select(Comparison.better_id.label("id")), select(Comparison.worse_id)).subquery()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +37,14 @@ def scores(session: Session) -> dict[int, float]:
     return fit((better, worse) for better, worse in rows)
 
 
-def ranking(session: Session, among: Iterable[int] | None = None) -> list[Score]:
-    """The compared jobs, best first; of `among` alone, but scored by all comparisons there are."""
+def ranking(session: Session, which: Filter) -> list[Score]:
+    """The compared jobs of a filter, best first, scored by all comparisons there are."""
     pairs = session.execute(select(Comparison.better_id, Comparison.worse_id)).all()
+    if not pairs:
+        return []
     better, worse = Counter(pair[0] for pair in pairs), Counter(pair[1] for pair in pairs)
     found = fit((first, second) for first, second in pairs)
-    kept = found.keys() if among is None else found.keys() & set(among)
+    kept = session.scalars(select(Job.id).where(which.condition, Job.id.in_(select(_COMPARED.c.id))))
     ordered = sorted(kept, key=lambda job: (-found[job], job))
     return [Score(job=job, score=found[job], better=better[job], worse=worse[job]) for job in ordered]
 

@@ -73,7 +73,7 @@ def totals(session: Session, which: Filter, now: datetime) -> Totals:
         load_s=load_s,
         loads=loads,
         costs=cost_of_jobs(session, which, now),
-        simulated=_simulated(session, which),
+        simulated=simulated(session, which),
         prompts=_prompts(session, which),
     )
 
@@ -91,7 +91,8 @@ def _loads(session: Session, which: Filter) -> tuple[int, float]:
     return loads, seconds or 0.0
 
 
-def _simulated(session: Session, which: Filter) -> bool:
+def simulated(session: Session, which: Filter) -> bool:
+    """Whether any attempt of the jobs was simulated."""
     found = exists().where(Attempt.job_id == Job.id, Attempt.simulated, which.condition)
     return bool(session.scalar(select(found)))
 
