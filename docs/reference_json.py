@@ -8,7 +8,7 @@ from reference_tables import names, table
 
 from cosmosq import checks, clips, enqueue, prompts, pruning, ratings, upsampling
 from cosmosq.config import HostConfig
-from cosmosq.report import forecast, outlook, query, standing, totals
+from cosmosq.report import failures, forecast, measures, outlook, query, scores, standing, tables, totals
 from cosmosq.session import census, container, preview
 
 STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
@@ -59,7 +59,15 @@ def json_fields() -> str:
         ("`rate`", "array", names(ratings.FIELDS)),
         ("`rate --import`", "object", names(f.name for f in fields(ratings.Imported))),
         ("`rate --compare`", "object", names(("better", "worse"))),
-        ("`report`", "object", names([*(f.name for f in fields(totals.Totals)), "gpu_s"])),
+        ("`report`", "object", names([*(f.name for f in fields(totals.Totals)), "gpu_s", "failures", "comparisons"])),
+        ("… each of its `failures`", "object", names(f.name for f in fields(failures.Failure))),
+        ("… each of its `comparisons`", "object", names(f.name for f in fields(scores.Score))),
+        ("`report --by`", "object", names(("by", "groups"))),
+        ("… each of its `groups`", "object", f"the keys by name, {names((*tables.COUNTS, 'measures'))}"),
+        ("… each of their `measures`", "object", names(measures.SUMMARY)),
+        ("`report --by --pivot`", "object", names(("by", "measure", "rows", "columns", "cells"))),
+        ("`report --best`", "object", names(("by", "measure", "best"))),
+        ("… each of its `best`", "object", f"the keys by name, {names(tables.BEST)}"),
         ("… each of its `prompts`", "object", names(field.name for field in fields(totals.PromptTotals))),
         ("`host list`; `host show`, `add`", "array; object", names([*(f.name for f in fields(HostConfig)), "default"])),
         ("`host check`", "object", names(("host", "ok", "checks"))),
