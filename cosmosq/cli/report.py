@@ -73,21 +73,19 @@ def _answer(session: "Session", which: "Filter", question: Question, csv_path: P
     from cosmosq.report import query
     from cosmosq.report.totals import simulated
 
-    # Without jobs nothing was measured either, and that would be the wrong complaint.
-    if not as_json and csv_path is None and not query.counts(session, which):
-        output.say(_NOTHING)
-        return
     told = answer(session, which, question)
     if csv_path is not None:
         write_csv(told.csv(), csv_path, csv_path == STDOUT)
     if as_json:
         output.emit_json(told.json())
-    elif csv_path is None and told.empty:
-        output.say("none of these jobs has it yet" if question.best else "none of these jobs makes a video")
-    elif csv_path is None:
+    elif csv_path is None and not told.empty:
         told.show()
         if simulated(session, which):
             output.say("SIMULATED: no GPU worked for some or all of this")
+    elif csv_path is None and query.counts(session, which):
+        output.say("none of these jobs has it yet" if question.best else "none of these jobs makes a video")
+    elif csv_path is None:
+        output.say(_NOTHING)
 
 
 def _write_csv(session: "Session", which: "Filter", path: Path) -> None:

@@ -137,11 +137,14 @@ def answer(session: "Session", which: "Filter", question: Question) -> Answer:
 
 
 def _measures(session: "Session", which: "Filter", names: Sequence[str]) -> "list[Measure]":
-    from cosmosq.report.measures import measure
+    from cosmosq.report import query
+    from cosmosq.report.measures import MEASURED, measure
     from cosmosq.report.rows import measurement_names
 
     measured = measurement_names(session, which) if names else []
-    return [measure(name, measured) for name in names]
+    # Where there are no jobs, no name is a wrong one.
+    known = measured if measured or query.counts(session, which) else [name.removeprefix(MEASURED) for name in names]
+    return [measure(name, known) for name in names]
 
 
 def _grouping(session: "Session", which: "Filter", question: Question, measures: "list[Measure]") -> "Grouping":

@@ -60,6 +60,7 @@ def _labels() -> ColumnElement[str | None]:
 
 
 def first_of_sweep(value: Any) -> ColumnElement[Any]:
+    """Of the first sweep that the job belongs to, or its trial there."""
     return (
         select(value)
         .join_from(TrialJob, Trial, Trial.id == TrialJob.trial_id)

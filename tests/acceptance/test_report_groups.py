@@ -168,7 +168,7 @@ QUESTIONS = (
 )
 
 
-@pytest.mark.parametrize("words", ["", *QUESTIONS])
+@pytest.mark.parametrize("words", ["", *QUESTIONS, "--by seed --measure canny_f1", "--best 1 --measure canny_f1"])
 def test_an_empty_ledger_says_that_there_are_no_jobs(words: str, tmp_path: Path) -> None:
     workspace, ledger = make_workspace(tmp_path / "night")
     ledger.close()
