@@ -20,10 +20,13 @@ class Ratio:
     ratio: float
     limit: float
     """The ratio should stay below this."""
+    unit: str = ""
+    """What the two are in, if not in seconds."""
 
     def __str__(self) -> str:
         verdict = "ok" if self.ratio <= self.limit else "TOO SLOW"
-        times = f"{self.ours_s * 1000:8.1f} ms  {self.theirs_s * 1000:8.1f} ms"
+        scale, unit = (1, self.unit) if self.unit else (1000, "ms")
+        times = f"{self.ours_s * scale:8.1f} {unit}  {self.theirs_s * scale:8.1f} {unit}"
         return f"{self.name:<58} {times}  ratio {self.ratio:5.2f}  limit {self.limit:g}  {verdict}"
 
 
