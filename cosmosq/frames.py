@@ -171,11 +171,26 @@ def encode(sequence: FrameSequence, target: Path, fps: int, *, white: float | No
     """
     refuse_gaps(sequence)
     white = white_level(sequence) if white is None else white
+    encode_pictures(target, _pictures(sequence, white), fps)
+
+
+def encode_pictures(
+    target: Path, pictures: Iterable["NDArray[Any]"], fps: int, *, crf: int = 12, preset: str = "medium"
+) -> None:
+    """Make an H.264 mp4 of RGB pictures (height, width, 3) of uint8, all of one size with even sides.
+
+    Args:
+        crf: x264's constant rate factor; lower is better and larger.
+        preset: x264's, from ultrafast to placebo.
+
+    Raises:
+        StorageFailed: `target` cannot be written.
+    """
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         part = part_of(target)
         try:
-            _write(part, _pictures(sequence, white), fps)
+            _write(part, pictures, fps, {"crf": str(crf), "preset": preset})
             publish(part, target)
         finally:
             part.unlink(missing_ok=True)
@@ -339,13 +354,13 @@ def _srgb(linear: "NDArray[Any]") -> "NDArray[Any]":
     return cast("NDArray[Any]", np.where(light <= 0.0031308, light * 12.92, curved))
 
 
-def _write(path: Path, pictures: Iterator["NDArray[Any]"], fps: int) -> None:
+def _write(path: Path, pictures: Iterable["NDArray[Any]"], fps: int, quality: dict[str, str]) -> None:
     import av
     from av.video.reformatter import ColorRange, Colorspace
 
     # No version, no time of day, and a fixed number of threads: x264 divides its work by it. Its macroblock tree looks
     # at memory that nobody has written.
-    reproducible = {"crf": "12", "preset": "medium", "x264-params": "mbtree=0"}
+    reproducible = {**quality, "x264-params": "mbtree=0"}
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path.absolute()), "w", format="mp4", options=options) as container:
         stream = container.add_stream("libx264", rate=fps, options=reproducible)

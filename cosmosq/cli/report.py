@@ -63,10 +63,10 @@ def report(
             _answer(session, which, question, csv_path, as_json)
         elif csv_path is not None:
             _write_csv(session, which, csv_path)
-        if wanted.folder is not None:
-            write_page(app, session, which, wanted)
-        if not question.is_asked and (as_json or (csv_path is None and wanted.folder is None)):
+        if not question.is_asked and (as_json or (csv_path is None and not wanted.anything)):
             _show_totals(session, which, as_json)
+    if wanted.anything:
+        write_page(app, which, wanted)
 
 
 def _answer(session: "Session", which: "Filter", question: Question, csv_path: Path | None, as_json: bool) -> None:

@@ -66,10 +66,10 @@
 
   function jobTile(job) {
     const { node, track } = media(job, job), state = cosmosq.cell.look(job);
-    const lack = el("p", { class: `lack ${state}` }, cosmosq.jobs.data.single_file && job.output ? "The videos are not in this file." : cosmosq.cell.WORDS[state] ?? state);
+    const lack = el("p", { class: `lack ${state}` }, cosmosq.cell.WORDS[state] ?? state), mailed = cosmosq.jobs.data.single_file && job.output ? el("span", { class: "sub" }, "The first frame: videos are not in this file.") : null;
     const lines = shown.length > 1 ? [el("div", { class: "what", dir: "auto" }, apart(job)), job.video ? cosmosq.ratings.control(job) : null] : [];
     const title = shown.length > 1 ? el("b", {}, `${job.id} `) : el("b", {}, "output");
-    return { track, node: el("figure", { class: "tile", "data-tile": job.id }, node ?? lack, job.simulated && node ? el("span", { class: "badge" }, "SIMULATED") : null, el("figcaption", {}, title, ...lines)) };
+    return { track, node: el("figure", { class: "tile", "data-tile": job.id }, node ?? lack, job.simulated && node ? el("span", { class: "badge" }, "SIMULATED") : null, el("figcaption", {}, title, mailed, ...lines)) };
   }
 
   /** What tells a job from the others on the stage. */
