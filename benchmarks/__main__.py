@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import box, command_night, report, sessions, start_up, sweeps, upsampling
+from benchmarks import box, command_night, page, report, sessions, start_up, sweeps, upsampling
 from benchmarks.ratio import report as tell
 
 MEASURES = (
@@ -13,6 +13,7 @@ MEASURES = (
     command_night.measure,
     upsampling.measure,
     report.measure,
+    page.measure,
 )
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from cosmosq.report.rows import Row
 from cosmosq.status import UNSUCCESSFUL, Phase
 
 Cell = dict[str, Any]
-"""One job of the page; what JavaScript reads of it is listed in docs/report.md."""
+"""One job as the page's scripts read it."""
 
 LOG_LINES = 60
 LOG_BYTES = 64 << 10

@@ -14,8 +14,8 @@
     if (!cosmosq.find("sheet")) { location.reload(); return; }
     cosmosq.ratings.load();
     cosmosq.head.draw();
-    if (!cosmosq.find("tools").contains(document.activeElement)) cosmosq.filter.tools();
     cosmosq.sheet.layout();
+    if (!cosmosq.find("tools").contains(document.activeElement)) cosmosq.filter.tools();
     cosmosq.failures.draw();
     cosmosq.ratings.dock();
     if (again) { cosmosq.plots.plot(); cosmosq.plots.night(); cosmosq.live(`Renewed: ${cosmosq.plural(data.jobs.length, "job")}`); return; }

@@ -3,10 +3,17 @@
   const { el, once } = cosmosq;
   const CAPTION = 26, GAP = 10, HEAD = 34, COLUMNS = 26, MARGIN = 900;
   const selected = new Set();
-  let rows = [], drawn = new Map(), order = [], current = null, widest = 0, rowHeads = 0;
+  let rows = [], drawn = new Map(), order = [], current = null, widest = 0, rowHeads = 0, fitting = 220;
 
   const narrow = () => innerWidth < 620;
-  const width = () => Number(cosmosq.state.values.size) || (narrow() ? 150 : 220);
+  const width = () => Number(cosmosq.state.values.size) || fitting;
+
+  /** The size at which all columns fit, as long as something can still be seen. */
+  function fit(columns) {
+    const room = cosmosq.find("sheet").clientWidth - rowHeads - 8, least = narrow() ? 120 : 150;
+    const wanted = columns ? Math.floor(room / columns) - GAP : narrow() ? Math.floor(room / 2) - GAP : 240;
+    return Math.max(least, Math.min(320, wanted));
+  }
 
   /** Height by width of most videos. */
   function shape() {
@@ -28,24 +35,26 @@
 
   /** Rows from top to bottom: `facet` and `columns` are headings, `cells` hold one job or null a slot. */
   function plan(jobs) {
-    const { x, y, facet } = cosmosq.axes.chosen(), size = width(), height = Math.round(size * shape()) + CAPTION;
+    const { x, y, facet } = cosmosq.axes.chosen();
+    // The same columns everywhere, so that facets can be compared.
+    const columns = x ? groups(jobs, x).map(([text]) => text) : [], at = new Map(columns.map((text, number) => [text, number]));
     rowHeads = y ? (narrow() ? 74 : 120) : 0;
-    const place = cosmosq.find("sheet"), fitting = Math.max(1, Math.floor((place.clientWidth - rowHeads + GAP) / (size + GAP)));
+    fitting = fit(columns.length);
+    const size = width(), height = Math.round(size * shape()) + CAPTION;
+    const across = Math.max(1, Math.floor((cosmosq.find("sheet").clientWidth - rowHeads + GAP) / (size + GAP)));
     let top = 0;
     const put = (kind, tall, about) => { rows.push({ kind, top, height: tall, ...about }); top += tall; };
     rows = [];
     widest = 0;
-    // The same columns everywhere, so that facets can be compared.
-    const columns = x ? groups(jobs, x).map(([text]) => text) : [], at = new Map(columns.map((text, number) => [text, number]));
     for (const [title, within] of groups(jobs, facet)) {
       if (facet) put("facet", HEAD, { title: `${facet.title}: ${title}`, jobs: within });
       if (x) put("columns", COLUMNS, { titles: columns, axis: x.title });
       for (const [text, line] of groups(within, y)) {
         const lanes = x ? columns.map(() => []) : [line];
         if (x) for (const job of line) lanes[at.get(x.place(job)[1])].push(job);
-        const layers = x ? transposed(lanes) : sliced(line, fitting);
+        const layers = x ? transposed(lanes) : sliced(line, across);
         layers.forEach((slots, layer) => put("cells", height + GAP, { title: layer ? "" : text, axis: y?.title, slots, size }));
-        widest = Math.max(widest, x ? columns.length : fitting);
+        widest = Math.max(widest, x ? columns.length : across);
       }
       top += GAP;
     }
