@@ -80,6 +80,7 @@ class Config:
     repeat: Mapping[str, str]
     max_overtake: int
     lease_s: float
+    measure: bool
     hosts: Mapping[str, HostConfig]
 
     def repeat_of(self, error: str | None) -> Repeat:

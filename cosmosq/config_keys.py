@@ -131,6 +131,13 @@ TOP_KEYS = (
         meaning="Seconds of silence after which a worker on another machine is taken to be gone.",
         accepts=_seconds(2),
     ),
+    Key(
+        name="measure",
+        default=True,
+        allowed="true, false",
+        meaning="Whether a worker has the videos that come home measured beside its work: docs/measures.md.",
+        accepts=lambda value: isinstance(value, bool),
+    ),
 )
 
 HOST_KEYS = (

@@ -69,3 +69,9 @@ class JobFailed(CosmosqError):
     """A job that was waited for did not succeed."""
 
     exit_code = 1
+
+
+class NotMeasured(CosmosqError):
+    """A video could not be measured in full: it is missing or broken, or a measure failed."""
+
+    exit_code = 1

@@ -18,6 +18,7 @@ from cosmosq.models import (
     Job,
     JobInput,
     JobLabel,
+    Measured,
     Measurement,
     Rating,
     TrialJob,
@@ -191,6 +192,7 @@ def _delete(session: Session, ids: list[int]) -> None:
     artifacts = select(Artifact.id).where(Artifact.attempt_id.in_(attempts))
     for statement in (
         delete(Measurement).where(Measurement.artifact_id.in_(artifacts)),
+        delete(Measured).where(Measured.artifact_id.in_(artifacts)),
         delete(Event).where(or_(Event.job_id.in_(ids), Event.attempt_id.in_(attempts))),
         delete(Artifact).where(Artifact.attempt_id.in_(attempts)),
         delete(Attempt).where(Attempt.job_id.in_(ids)),

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0008"
+REVISION = "0009"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -364,6 +364,19 @@ class Measurement(Base):
     value: Mapped[float]
     created_at: Mapped[datetime]
     __table_args__ = (UniqueConstraint("artifact_id", "name"),)
+
+
+class Measured(Base):
+    """That a measure was made of an artifact, or was tried in vain."""
+
+    __tablename__ = "measured"
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id"), primary_key=True)
+    measure: Mapped[str] = mapped_column(String(30), primary_key=True)
+    version: Mapped[int]
+    """Of the measure's definition."""
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it gave no number; null if it gave some."""
+    measured_at: Mapped[datetime]
 
 
 class Rating(Base):

@@ -65,6 +65,16 @@ class Workspace:
     def log_path(self) -> Path:
         return self.folder / "logs" / "worker.jsonl"
 
+    @property
+    def measuring_log_path(self) -> Path:
+        """What the process that measures beside a worker said last."""
+        return self.folder / "logs" / "measuring.txt"
+
+    @property
+    def measuring_lock_path(self) -> Path:
+        """Locked by the process that measures in the background."""
+        return self.folder / "measuring.lock"
+
     def job_folder(self, day: datetime, job_id: int, name: str) -> Path:
         """Folder of one job's results, e.g. `outputs/2026-11-22/12-kitchen-night`."""
         return self.outputs_path / f"{day:%Y-%m-%d}" / f"{job_id}-{slug(name)}"

@@ -79,27 +79,22 @@ def first_picture(path: Path, *, width: int) -> "NDArray[Any]":
 
 
 def pictures(path: Path, *, width: int | None = None) -> Iterator["NDArray[Any]"]:
-    """Every frame as RGB (height, width, 3) of uint8, made smaller if it is wider than `width`.
+    """The shown frames as RGB, each (height, width, 3) of uint8; one at a time, however long the video is.
+
+    Args:
+        width: make wider ones smaller.
 
     Raises:
         NotFound: no such file.
-        InvalidInput: not a video, or a frame cannot be decoded.
+        InvalidInput: not a video; as BrokenVideo: a frame cannot be decoded, or the promised number is not reached.
     """
-    import av
-
     with _opened(path) as (container, stream):
-        # One thread: whoever reads many videos at once has enough to do for every core.
-        stream.thread_type = "NONE"
-        count = 0
-        try:
-            for frame in container.decode(stream):
-                count += 1
-                small = min(width or frame.width, frame.width)
-                yield frame.to_ndarray(format="rgb24", width=small, height=_even(frame.height * small / frame.width))
-        except (av.FFmpegError, ValueError) as error:
-            raise BrokenVideo(f"{path} is broken: frame {count + 1} cannot be decoded ({_reason(error)})") from error
-        if count == 0:
-            raise BrokenVideo(f"{path} is broken: it has no frame")
+        for frame in _decoded(path, container, stream):
+            if width is None or frame.width <= width:
+                yield frame.to_ndarray(format="rgb24")
+            else:
+                height = _even(frame.height * width / frame.width)
+                yield frame.to_ndarray(format="rgb24", width=width, height=height)
 
 
 def _even(length: float) -> int:

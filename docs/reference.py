@@ -22,6 +22,7 @@ from reference_tables import anchor, table
 from cosmosq import config_keys, errors, models, retries, status
 from cosmosq.cli import cli, guard
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
+from cosmosq.measures.catalogue import OURS
 from cosmosq.report import rows
 from cosmosq.session import outcome
 from cosmosq.template import TEMPLATE
@@ -120,6 +121,7 @@ def reference() -> str:
         ("Phases", phases),
         ("Errors of jobs", job_errors),
         ("Events of a session", session_events),
+        ("Measures", measures),
         ("CSV columns", csv_columns),
         ("JSON", json_fields),
         ("Tables of the ledger", tables),
@@ -317,6 +319,17 @@ def csv_columns() -> str:
     )
     told = [*((column.name, column.meaning) for column in rows.TABLE), *rows.BEHIND.items()]
     return f"{heading}\n{table(('column', 'meaning'), ((f'`{name}`', meaning) for name, meaning in told))}"
+
+
+def measures() -> str:
+    """What is measured of each video, by the names that measurements have."""
+    heading = "How each is defined and where it comes from: [docs/measures.md](docs/measures.md).\n"
+    lines = (
+        (f"`{name}`", f"`{measure.name}`", str(measure.version), meaning)
+        for measure in OURS
+        for name, meaning in measure.values.items()
+    )
+    return f"{heading}\n{table(('measurement', 'measure', 'version', 'meaning'), lines)}"
 
 
 def tables() -> str:

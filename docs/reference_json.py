@@ -15,7 +15,8 @@ STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_
 SHOW_JSON = (
     *STATUS_JSON,
     *("text", "upsampled_text", "engine_text", "upsampling", "negative_text", "digest", "labels", "depends_on"),
-    *("dependencies", "parameters", "changed", "rating", "repeat", "inputs", "attempts", "artifacts", "events"),
+    *("dependencies", "parameters", "changed", "rating", "repeat", "inputs", "attempts", "artifacts"),
+    *("measurements", "not_measured", "events"),
 )
 UPSAMPLE_PREVIEW_JSON = ("prompt_id", "prompt_name", "frames", "width", "height", "prompt_tokens", "tokens")
 UPSAMPLE_JSON = ("id", "status", "prompt_id", "upsampled_id")
@@ -38,6 +39,7 @@ def json_fields() -> str:
             ),
         ),
         ("`show`", "object", names(SHOW_JSON)),
+        ("`measure`", "array", names(("id", "measurements", "not_measured"))),
         ("`enqueue`", "array", names(field.name for field in fields(enqueue.Enqueued))),
         ("`sweep preview`, `enqueue --dry-run`", "object", names(PREVIEW_JSON)),
         ("… its `forecast`", "object", names([*(f.name for f in fields(forecast.Forecast)), "gpu_h"])),

@@ -40,6 +40,7 @@ SETTINGS = """\
 default_host = "sim"
 retries = {retries}
 backoff_s = 0
+measure = false
 {settings}
 lease_s = 5
 
@@ -221,12 +222,14 @@ def make_night(
     stall_s: float = 3600,
     roles: Sequence[str] = ("input",),
     settings: str = "",
+    measure: bool = False,
     host: Mapping[str, object] | None = None,
     kind: type[Night] = Night,
 ) -> Night:
     """A workspace whose clip `shot` has a small video for each role.
 
     Args:
+        measure: whether workers have the videos measured beside their work.
         settings: further lines at the top of cosmosq.toml.
         host: settings of the host `sim`, such as `transport`; its root must be on this machine.
         kind: how to find the sessions on the box.
@@ -243,6 +246,8 @@ def make_night(
         host="\n".join(f"{key} = {json.dumps(value)}" for key, value in (host or {}).items()),
         simulator="\n".join(lines),
     )
+    if measure:
+        whole = whole.replace("measure = false", "measure = true")
     night = kind(create(root / "night", whole))
     arguments = [f"{role}={make_video(root / f'{role}.mp4', seed=seed)}" for seed, role in enumerate(roles)]
     clips.add(night.ledger, night.workspace, "shot", arguments, now=now())

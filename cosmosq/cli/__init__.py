@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edit": ("edit", "Change what waiting jobs are asked."),
     "remove": ("steer", "Forget jobs."),
     "rate": ("rate", "Rate videos."),
+    "measure": ("measure", "Measure the videos that jobs made."),
     "report": ("report", "Say what the jobs made."),
     "prune": ("prune", "Remove old results, here and on the hosts."),
     "db": ("db", "Look after the ledger."),

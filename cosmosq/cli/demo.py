@@ -31,6 +31,9 @@ SETTINGS = """\
 # The workspace that `cosmosq demo` made. Everything in it is SIMULATED: no GPU worked here.
 default_host = "sim"
 
+# A demo is to be over soon: `cosmosq measure --pending` measures its videos.
+measure = false
+
 [hosts.sim]
 transport = "local"
 engine = "simulated"

@@ -22,7 +22,7 @@ _TOLD_ELSEWHERE = ("attempt", "artifacts", "controls", "prompt")
 def show(app: App, job: str, as_json: bool) -> None:
     """Show one job in full.
 
-    Prompt, parameters that are not the default, attempts with their phases, artifacts and events of JOB.
+    Prompt, parameters that are not the default, attempts with their phases, artifacts, measurements and events of JOB.
     """
     from cosmosq.report import detail
 
@@ -38,6 +38,7 @@ def show(app: App, job: str, as_json: bool) -> None:
     _fields(found, app.config.retries)
     _attempts(found["attempts"])
     _artifacts(found["artifacts"])
+    _measurements(found["measurements"], found["not_measured"])
     _events(found["events"])
 
 
@@ -109,6 +110,13 @@ def _measures(artifact: dict[str, Any]) -> str:
         return ""
     marked = " SIMULATED" if artifact["simulated"] else ""
     return f"{artifact['width']}×{artifact['height']} {artifact['fps']:g} fps {artifact['frames']} frames{marked}"
+
+
+def _measurements(values: dict[str, float], reasons: dict[str, str]) -> None:
+    if values or reasons:
+        output.emit("\nmeasurements")
+        rows = [*((name, f"{value:.6g}") for name, value in values.items()), *reasons.items()]
+        output.emit_table(["name", "value"], rows)
 
 
 def _events(events: list[dict[str, Any]]) -> None:

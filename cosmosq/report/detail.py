@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cosmosq import measurements
 from cosmosq.engines.assignment import differences, from_columns
 from cosmosq.errors import NotFound
 from cosmosq.models import (
@@ -26,7 +27,7 @@ from cosmosq.upsampling import prompt_of
 
 
 def job(session: Session, job_id: int) -> dict[str, Any]:
-    """Everything about one job: prompt, parameters, inputs, attempts, artifacts, events.
+    """Everything about one job: prompt, parameters, inputs, attempts, artifacts, measurements, events.
 
     Raises:
         NotFound: no such job.
@@ -57,6 +58,8 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
         "inputs": _all(session, select(JobInput).where(JobInput.job_id == job_id)),
         "attempts": _attempts(session, job_id),
         "artifacts": _artifacts(session, job_id),
+        "measurements": measurements.of_jobs(session, [job_id])[job_id],
+        "not_measured": measurements.not_measured(session, [job_id])[job_id],
         "events": _all(session, select(Event).where(Event.job_id == job_id).order_by(Event.id)),
     }
 

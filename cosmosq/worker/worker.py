@@ -3,7 +3,6 @@
 import logging
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +26,8 @@ from cosmosq.worker.account import Account, LimitGate
 from cosmosq.worker.gate import Gate, Gates
 from cosmosq.worker.limits import Limits
 from cosmosq.worker.line import Line
+from cosmosq.worker.measuring import Measuring
+from cosmosq.worker.rounds import Round
 from cosmosq.worker.watchman import Watchman
 
 log = logging.getLogger(__name__)
@@ -73,14 +74,18 @@ class Worker:
         since = registry.register(self.ledger, self.hosts, owner, silent_s=self.config.lease_s, now=now, limits=limits)
         if since < now and self.limits.counts:
             self.announce(f"goes on counting where the worker that was killed began, at {clock(since, now)}")
-        is_at_limit = False
+        measuring = Measuring(self.workspace, self.ledger) if self.config.measure else None
+        is_done = is_at_limit = False
         try:
             with _signal_handlers_kept():
-                shift = _Shift(self, owner, since)
+                shift = _Shift(self, owner, since, measuring)
                 finished = shift.work()
             is_at_limit = shift.watchman.is_at_limit
+            is_done = finished and self.until_empty
             return finished
         finally:
+            if measuring is not None:
+                measuring.end(leave=is_done)
             registry.unregister(self.ledger, owner, keep_reasons=is_at_limit)
 
 
@@ -98,8 +103,8 @@ def _signal_handlers_kept() -> Iterator[None]:
 class _Shift:
     """One run of a worker: its threads and what they share."""
 
-    def __init__(self, worker: Worker, owner: str, since: datetime) -> None:
-        self.worker, self.owner = worker, owner
+    def __init__(self, worker: Worker, owner: str, since: datetime, measuring: Measuring | None) -> None:
+        self.worker, self.owner, self.measuring = worker, owner, measuring
         self.abandoned = threading.Event()
         self.ended = threading.Event()
         self.is_hurried = False
@@ -203,25 +208,25 @@ class _Shift:
 
     def _clock(self) -> None:
         """Heartbeat, doorbell and the end of the work, several times a second."""
-        beat_at = watch_at = 0.0
+        rounds = [
+            Round(self._beat, self.worker.config.lease_s / 3),
+            Round(self._look_for_workspace),
+            Round(self._ring_idle_lines),
+            Round(self._watch, WATCH_S),
+            *([Round(self.measuring.look)] if self.measuring is not None else []),
+        ]
         while not self.ended.wait(CLOCK_S):
             try:
-                if time.monotonic() >= beat_at:
-                    self._beat()
-                    beat_at = time.monotonic() + self.worker.config.lease_s / 3
-                self._look_for_workspace()
-                self._ring_idle_lines()
-                if time.monotonic() >= watch_at:
-                    self.watchman.look(datetime.now(UTC))
-                    self._end_at_limit()
-                    watch_at = time.monotonic() + WATCH_S
+                for each in rounds:
+                    each.go()
                 if self.worker.until_empty and self._is_empty():
                     self._end_with_reasons()
             except Exception:
                 # A full disk must not end the heartbeat for good.
                 log.exception("the clock missed a beat")
 
-    def _end_at_limit(self) -> None:
+    def _watch(self) -> None:
+        self.watchman.look(datetime.now(UTC))
         if not self.consumer.stop_flag.is_set() and (refusal := self.watchman.reason_to_stop()):
             self.worker.announce(f"{refusal.reason}: the worker ends")
             self.consumer.stop_flag.set()

@@ -86,7 +86,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory, shot: Path) -> Path:
     """A workspace with the rehearsal's settings and three jobs of two steps, worked to the end."""
     workspace = tmp_path_factory.mktemp("night") / "rehearsal"
     shell("cosmosq", "init", workspace, folder=workspace.parent)
-    (workspace / "cosmosq.toml").write_text((EXAMPLES / "rehearsal.toml").read_text())
+    (workspace / "cosmosq.toml").write_text("measure = false\n" + (EXAMPLES / "rehearsal.toml").read_text())
     shell("cosmosq", "clip", "add", "shot", shot, folder=workspace)
     texts = "a harbour at dawn\na gloomy cellar\na sunny garden\n"
     added = ("prompt", "add", "--from", "-", "--clip", "shot", "-s", "edge.weight=0.5", "-s", "num_steps=2")

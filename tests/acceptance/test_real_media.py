@@ -15,6 +15,7 @@ from tests.media import MEDIA, decoded
 SPECS = MEDIA.parent / "specs"
 SETTINGS = """
 default_host = "sim"
+measure = false
 [hosts.sim]
 engine = "simulated"
 """

@@ -24,6 +24,7 @@ WRONG: dict[str, list[Any]] = {
     "repeat": [{"lost": "sometimes"}, {"blocked": "counted"}, {"lost": 1}, "never", []],
     "max_overtake": [-1, 1.5, "2", True],
     "lease_s": [1, 0, -5, math.nan, math.inf, 1e9, "60", True],
+    "measure": [1, 0, "true", "yes", None, []],
     "transport": ["carrier pigeon", "", 1, []],
     "address": [1, "a\x00b", []],
     "user": [1, "a\x00b"],
