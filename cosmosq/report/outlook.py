@@ -146,6 +146,14 @@ def prospect(session: Session, host: str, job_id: int, tempo: Tempo, now: dateti
     return Prospect(ends_at=course.at + timedelta(seconds=job_s), job_s=job_s, generate_s=generate_s, pace=pace)
 
 
+def running_ends(session: Session, host: str, tempo: Tempo, now: datetime) -> Mapping[int, datetime]:
+    """When each job that runs will have ended, by id; empty if nothing of the kind was made there yet."""
+    running = _running(session, host)
+    if _pace(tempo, running, now) is None:
+        return {}
+    return _course(_current(session, host), running, tempo, Rules(), now).ends
+
+
 def running_s(session: Session, host: str, tempo: Tempo, now: datetime) -> float:
     """Seconds that the GPU still works for what runs."""
     return _course(_current(session, host), _running(session, host), tempo, Rules(), now).busy_s

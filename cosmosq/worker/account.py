@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -18,7 +19,7 @@ from cosmosq.report.outlook import Rules
 from cosmosq.report.spending import Spent
 from cosmosq.status import ENDED, Status
 from cosmosq.worker.gate import Gate, Refusal
-from cosmosq.worker.limits import Limits, Tally, closed, too_late
+from cosmosq.worker.limits import Limits, Tally, closed, ends_too_late, too_late
 
 SPENT_S = 1.0
 """For so long, what has been spent is not added up anew."""
@@ -47,23 +48,31 @@ class Account:
         """Why a job may not be begun on a host now."""
         with self._lock, self._ledger.read() as session:
             # What another host was granted and has not begun counts as begun: the hosts ask side by side.
-            tally = self._tally(
-                session, now, granted=[job_id for name, job_id in self._granted.items() if name != host]
-            )
+            granted = [job_id for name, job_id in self._granted.items() if name != host]
+            tally = self._with_running(session, self._tally(session, now, granted), now)
             refusal = self.limits.exceeded_by_number(job.id, tally) or self._too_long(session, host, job, tally, now)
             if refusal is None:
                 self._granted[host] = job.id
             return refusal
 
+    def overdue(self, host: str, job_ids: Collection[int], now: datetime) -> Mapping[int, Refusal]:
+        """Which of these, that were let pass, would by now end after the window: what runs before them is slow."""
+        with self._lock, self._ledger.read() as session:
+            ends = outlook.running_ends(session, host, self._tempo(session, host), now)
+        rules = self._rules(host)
+        late = {job_id: ends_too_late(job_id, ends[job_id], rules, now) for job_id in job_ids if job_id in ends}
+        return {job_id: refusal for job_id, refusal in late.items() if refusal is not None}
+
+    def _rules(self, host: str) -> Rules:
+        return Rules(windows=self.limits.windows_of(host), grace_s=self._config.host(host).window_grace)
+
     def _too_long(self, session: Session, host: str, job: Waiting, tally: Tally, now: datetime) -> Refusal | None:
-        config = self._config.host(host)
-        rules = Rules(windows=self.limits.windows_of(host), grace_s=config.window_grace)
         would = outlook.prospect(session, host, job.id, self._tempo(session, host), now)
         if would is None:
             return None
-        return too_late(job.id, would, rules, now) or self.limits.exceeded_by(
-            job.id, would, tally, config.price_per_hour
-        )
+        price = self._config.host(host).price_per_hour
+        late = too_late(job.id, would, self._rules(host), now)
+        return late or self.limits.exceeded_by(job.id, would, tally, price)
 
     def _tally(self, session: Session, now: datetime, granted: Sequence[int] = ()) -> Tally:
         limits = self.limits
@@ -71,15 +80,15 @@ class Account:
         if limits.max_gpu_hours is None and limits.budget is None:
             return Tally(begun=begun, unended=unended)
         spent = self._spent_by(session, now)
+        cost = spent.costs.get(limits.currency, 0.0)
+        return Tally(begun=begun, unended=unended, held_s=spent.held_s, cost=cost)
+
+    def _with_running(self, session: Session, tally: Tally, now: datetime) -> Tally:
+        if self.limits.max_gpu_hours is None and self.limits.budget is None:
+            return tally
         left = {name: outlook.running_s(session, name, self._tempo(session, name), now) for name in self._hosts}
-        return Tally(
-            begun=begun,
-            unended=unended,
-            held_s=spent.held_s,
-            cost=spent.costs.get(limits.currency, 0.0),
-            running_s=sum(left.values()),
-            running_cost=sum(s / 3600 * self._config.host(name).price_per_hour for name, s in left.items()),
-        )
+        cost = sum(s / 3600 * self._config.host(name).price_per_hour for name, s in left.items())
+        return replace(tally, running_s=sum(left.values()), running_cost=cost)
 
     def _begun(self, session: Session, granted: Sequence[int]) -> tuple[frozenset[int], int]:
         attempted = select(Attempt.job_id).where(Attempt.host.in_(self._hosts), Attempt.started_at >= self.since)
@@ -117,3 +126,6 @@ class LimitGate(Gate):
         if not self._has_limits and not self._windows.each:
             return None
         return self._account.refuse(self._host, job, self._now())
+
+    def overdue(self, job_ids: Collection[int]) -> Mapping[int, Refusal]:
+        return self._account.overdue(self._host, job_ids, self._now()) if self._windows.each else {}

@@ -84,8 +84,9 @@ class Feeder:
         if self._stopping():
             self._finish_the_current_one()
         elif refusal := self._lineup.shut():
-            self._take_back([flight for flight in self._aloft() if not flight.is_accepted], refusal.reason)
+            self._take_back(self._unaccepted(), refusal.reason)
         else:
+            self._take_back_overdue()
             self._make_way()
             self._fill()
 
@@ -130,6 +131,10 @@ class Feeder:
         """Those that the session still has to do with, in the order of their claims."""
         return [flight for flight in list(self._flights) if not flight.has_landed]
 
+    def _unaccepted(self) -> list[Flight]:
+        """Those that can still be taken back."""
+        return [flight for flight in self._aloft() if not flight.is_accepted]
+
     # The session
 
     def _watch(self) -> None:
@@ -159,6 +164,11 @@ class Feeder:
         current = [flight for flight in aloft if flight.is_accepted] or aloft[:1]
         self._take_back([flight for flight in aloft if flight not in current], "the worker stops")
 
+    def _take_back_overdue(self) -> None:
+        waiting = {flight.claim.job_id: flight for flight in self._unaccepted()}
+        for job_id, refusal in self._lineup.overdue(waiting).items():
+            self._take_back([waiting[job_id]], refusal.reason)
+
     def _take_back(self, flights: Sequence[Flight], reason: str) -> None:
         for flight in flights:
             flight.tell(Recall(Returned(reason)))
@@ -167,7 +177,7 @@ class Feeder:
 
     def _make_way(self) -> None:
         """What only waits in the inbox gives way to a job of higher priority."""
-        waiting = [flight for flight in self._aloft() if not flight.is_accepted]
+        waiting = self._unaccepted()
         lowest = min((flight.claim.priority for flight in waiting), default=None)
         first = self._lineup.first(self._open_key()) if waiting else None
         # The gate is only asked where something would come of it.

@@ -1,6 +1,7 @@
 """What keeps jobs from starting on a host: gates, asked in one place before each start."""
 
-from collections.abc import Sequence
+from collections import ChainMap
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +25,7 @@ class Refusal:
 
 
 class Gate:
-    """Open as it stands; one that is not says so in one of the two."""
+    """Open as it stands; what a gate knows against that, it says in one of these."""
 
     def shut(self) -> Refusal | None:
         """Why no job starts now: what waits in the inbox is taken back, what runs is finished, the GPU is freed."""
@@ -33,6 +34,10 @@ class Gate:
     def refuse(self, job: Waiting) -> Refusal | None:
         """Why this job does not start now, though others may."""
         return None
+
+    def overdue(self, job_ids: Collection[int]) -> Mapping[int, Refusal]:
+        """Which of these, that were let pass and only wait in the inbox, must not begin any more."""
+        return {}
 
 
 class Gates(Gate):
@@ -46,3 +51,6 @@ class Gates(Gate):
 
     def refuse(self, job: Waiting) -> Refusal | None:
         return next(filter(None, (gate.refuse(job) for gate in self._gates)), None)
+
+    def overdue(self, job_ids: Collection[int]) -> Mapping[int, Refusal]:
+        return dict(ChainMap(*(dict(gate.overdue(job_ids)) for gate in self._gates)))

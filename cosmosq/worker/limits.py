@@ -1,7 +1,7 @@
 """What a worker is allowed: when it may start jobs, how many, and for how much time and money. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -120,18 +120,22 @@ def closed(windows: Windows, now: datetime) -> Refusal | None:
 
 def too_late(job_id: int, would: Prospect, rules: Rules, now: datetime) -> Refusal | None:
     """Why a job is too long for what is left of the window."""
+    refusal = ends_too_late(job_id, would.ends_at, rules, now)
+    if refusal is None or refusal.until_at is None:
+        return None
+    latest = refusal.until_at + timedelta(seconds=rules.grace_s)
+    return replace(refusal, others=_shorter(would, (latest - would.ends_at).total_seconds() + would.job_s))
+
+
+def ends_too_late(job_id: int, ends_at: datetime, rules: Rules, now: datetime) -> Refusal | None:
+    """Why a job that would end then is not to begin in the window that is open."""
     closes_at = rules.windows.closes_at(now)
-    if closes_at is None:
+    if closes_at is None or ends_at <= closes_at + timedelta(seconds=rules.grace_s):
         return None
-    latest = closes_at + timedelta(seconds=rules.grace_s)
-    if would.ends_at <= latest:
-        return None
-    left_s = (latest - would.ends_at).total_seconds() + would.job_s
     return Refusal(
-        reason=f"job {job_id} would end at about {clock(would.ends_at, now)}, "
+        reason=f"job {job_id} would end at about {clock(ends_at, now)}, "
         f"after the window that ends at {clock(closes_at, now)}",
         until_at=closes_at,
-        others=_shorter(would, left_s),
     )
 
 

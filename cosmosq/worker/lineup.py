@@ -1,6 +1,7 @@
 """Who is next on a host, and whether it may start."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement
 
@@ -12,6 +13,9 @@ from cosmosq.worker.gate import Gate, Refusal
 LOOKS = 4
 """So often at most another one is looked for in place of a job that may not start."""
 
+OVERDUE_S = 2.0
+"""How often it is asked about those that were let pass already."""
+
 
 class Lineup:
     """The queued jobs of a host behind its gate; threads may share it."""
@@ -19,10 +23,18 @@ class Lineup:
     def __init__(self, site: Site, gate: Gate, only: Sequence[int] | None) -> None:
         """`only`: the jobs to serve; None for all."""
         self._site, self._gate, self._only = site, gate, only
+        self._overdue_at = 0.0
 
     def shut(self) -> Refusal | None:
         """Why no job starts now."""
         return self._gate.shut()
+
+    def overdue(self, job_ids: Collection[int]) -> Mapping[int, Refusal]:
+        """Which of these, that only wait in the inbox, must not begin any more."""
+        if not job_ids or time.monotonic() < self._overdue_at:
+            return {}
+        self._overdue_at = time.monotonic() + OVERDUE_S
+        return self._gate.overdue(job_ids)
 
     def first(self, open_key: str | None = None, among: ColumnElement[bool] | None = None) -> Waiting | None:
         """The job whose turn it is, whether it may start or not.

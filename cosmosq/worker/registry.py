@@ -4,6 +4,7 @@ import os
 import platform
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,16 @@ _SAME_START = timedelta(seconds=2)
 """Slack when start times are compared: the clock may have been corrected meanwhile."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What a worker finds when it enters itself."""
+
+    counts_since: datetime
+    """From when on it counts against its limits: now, or as one with the same limits did that was killed."""
+    heirs: frozenset[str]
+    """Hosts whose last worker was killed."""
+
+
 def new_owner() -> str:
     """A name for this process that no other, earlier or later, has."""
     return f"{platform.node()[:40]}:{os.getpid()}:{secrets.token_hex(6)}"
@@ -33,21 +44,18 @@ def register(
     silent_s: float,
     now: datetime,
     limits: Mapping[str, Any] | None = None,
-) -> datetime:
+) -> Registration:
     """Enter this process as the worker of the hosts, all or none.
 
     Args:
         silent_s: a worker on another machine that was silent for so long is taken to be gone.
         limits: what it is allowed.
 
-    Returns:
-        From when on it counts against its limits: now, or as one with the same limits did that was killed.
-
     Raises:
         WorkerBusy: another living worker serves one of them; the message names it.
     """
     limits = dict(limits or {})
-    since = now
+    since, heirs = now, set()
     with ledger.write() as session:
         for host in hosts:
             other = session.get(Row, host)
@@ -56,8 +64,10 @@ def register(
                     f"host {host} is served by the worker with pid {other.pid} on {other.machine}: "
                     "stop that one first, or let it do the work"
                 )
-            if other is not None and other.limits == limits and other.counts_since is not None:
-                since = min(since, other.counts_since)
+            if other is not None:
+                heirs.add(host)
+                if other.limits == limits and other.counts_since is not None:
+                    since = min(since, other.counts_since)
         for host in hosts:
             session.merge(
                 Row(
@@ -72,7 +82,7 @@ def register(
                 )
             )
         session.execute(delete(Standstill).where(Standstill.host.in_(hosts)))
-    return since
+    return Registration(counts_since=since, heirs=frozenset(heirs))
 
 
 def _is_alive(other: Row, now: datetime, silent_s: float) -> bool:

@@ -1,7 +1,7 @@
 """What a worker keeps an eye on beside its lines: why they stand still, ends of windows, the end by a limit."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, func, select
@@ -26,8 +26,22 @@ log = logging.getLogger(__name__)
 class Watchman:
     """Looks at the lines of one worker, round by round."""
 
-    def __init__(self, ledger: Ledger, lines: Mapping[str, Line], limits: Limits) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        lines: Mapping[str, Line],
+        limits: Limits,
+        *,
+        heirs: Collection[str] = (),
+        announce: Callable[[str], None] = log.info,
+    ) -> None:
+        """
+        Args:
+            heirs: hosts whose last worker was killed: what it could not tell is made up for.
+            announce: takes words for the person at the terminal.
+        """
         self._ledger, self._lines, self._limits = ledger, lines, limits
+        self._heirs, self._announce = frozenset(heirs), announce
         self._reasons: dict[str, Refusal | None] = {}
         self._closing: dict[str, Spell] = {}
         self._told: dict[str, datetime] = {}
@@ -38,7 +52,7 @@ class Watchman:
             refusal = line.standstill()
             if _words(refusal) != _words(self._reasons.get(host)):
                 registry.tell(self._ledger, host, refusal, now)
-                log.info("%s: %s", host, refusal.reason if refusal else "jobs may start")
+                self._announce(f"{host}: nothing starts: {refusal.reason}" if refusal else f"{host}: jobs may start")
             self._reasons[host] = refusal
             self._look_for_window_end(host, line, now)
 
@@ -54,10 +68,6 @@ class Watchman:
         """Whether a limit keeps jobs from starting for as long as this worker lives."""
         return any(refusal is not None and refusal.is_final for refusal in self._reasons.values())
 
-    def reasons(self) -> dict[str, str]:
-        """Why jobs that wait do not start, by host."""
-        return {host: refusal.reason for host, refusal in self._reasons.items() if refusal is not None}
-
     def _look_for_window_end(self, host: str, line: Line, now: datetime) -> None:
         windows = self._limits.windows_of(host)
         if (spell := windows.current(now)) is not None:
@@ -69,7 +79,8 @@ class Watchman:
         self._told[host] = spell.closes_at
         is_ours = self._closing.get(host) == spell
         with self._ledger.write() as session:
-            if not _is_told(session, host, spell) and (is_ours or _has_begun(session, host, spell)):
+            is_inherited = host in self._heirs and _has_begun(session, host, spell)
+            if (is_ours or is_inherited) and not _is_told(session, host, spell):
                 _sound_end(session, host, spell, now)
 
 
@@ -83,7 +94,7 @@ def _is_told(session: Session, host: str, spell: Spell) -> bool:
 
 
 def _has_begun(session: Session, host: str, spell: Spell) -> bool:
-    """Whether an earlier worker, that is gone, began something in it."""
+    """Whether anything was begun in it."""
     begun = (Attempt.host == host, Attempt.started_at >= spell.opens_at, Attempt.started_at < spell.closes_at)
     return bool(session.scalar(select(exists().where(*begun))))
 

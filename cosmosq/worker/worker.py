@@ -71,14 +71,15 @@ class Worker:
         """
         owner = registry.new_owner()
         now, limits = datetime.now(UTC), self.limits.as_json()
-        since = registry.register(self.ledger, self.hosts, owner, silent_s=self.config.lease_s, now=now, limits=limits)
-        if since < now and self.limits.counts:
-            self.announce(f"goes on counting where the worker that was killed began, at {clock(since, now)}")
+        found = registry.register(self.ledger, self.hosts, owner, silent_s=self.config.lease_s, now=now, limits=limits)
+        if found.counts_since < now and self.limits.counts:
+            began = clock(found.counts_since, now)
+            self.announce(f"goes on counting where the worker that was killed began, at {began}")
         measuring = Measuring(self.workspace, self.ledger) if self.config.measure else None
         is_done = is_at_limit = False
         try:
             with _signal_handlers_kept():
-                shift = _Shift(self, owner, since, measuring)
+                shift = _Shift(self, owner, found, measuring)
                 finished = shift.work()
             is_at_limit = shift.watchman.is_at_limit
             is_done = finished and self.until_empty
@@ -103,7 +104,7 @@ def _signal_handlers_kept() -> Iterator[None]:
 class _Shift:
     """One run of a worker: its threads and what they share."""
 
-    def __init__(self, worker: Worker, owner: str, since: datetime, measuring: Measuring | None) -> None:
+    def __init__(self, worker: Worker, owner: str, found: registry.Registration, measuring: Measuring | None) -> None:
         self.worker, self.owner, self.measuring = worker, owner, measuring
         self.abandoned = threading.Event()
         self.ended = threading.Event()
@@ -113,9 +114,9 @@ class _Shift:
         self.queue = Queue(worker.workspace.queue_path)
         self.consumer = self.queue.consumer(self._answer, threads=len(worker.hosts))
         self.consumer.on_patience = self._say_patience
-        self._account = Account(worker.ledger, worker.config, worker.hosts, worker.limits, since)
+        self._account = Account(worker.ledger, worker.config, worker.hosts, worker.limits, found.counts_since)
         self.lines = {name: self._line(name) for name in worker.hosts}
-        self.watchman = Watchman(worker.ledger, self.lines, worker.limits)
+        self.watchman = Watchman(worker.ledger, self.lines, worker.limits, heirs=found.heirs, announce=worker.announce)
 
     def _line(self, name: str) -> Line:
         worker = self.worker
@@ -233,9 +234,8 @@ class _Shift:
 
     def _end_with_reasons(self) -> None:
         if not self.consumer.stop_flag.is_set():
+            # It says why nothing more starts, if that is so.
             self.watchman.look(datetime.now(UTC))
-            for host, reason in self.watchman.reasons().items():
-                self.worker.announce(f"{host}: nothing more starts: {reason}")
         self.consumer.stop_flag.set()
 
     def _beat(self) -> None:

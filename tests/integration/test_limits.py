@@ -41,6 +41,11 @@ def why(night: Night) -> str | None:
         return found.reason if found else None
 
 
+def given_back(night: Night) -> list[str]:
+    """Why jobs that were claimed were given back."""
+    return [reason for (reason,) in night.sql("SELECT data ->> '$.reason' FROM events WHERE event = 'returned'")]
+
+
 def alarms(night: Night) -> list[str]:
     return [text for (text,) in night.sql("SELECT text FROM alarms WHERE occasion = 'window_ended'")]
 
@@ -91,6 +96,17 @@ def test_a_job_that_is_too_long_for_the_window_waits_and_a_shorter_one_goes_firs
     assert (night.job(long)["status"], night.job(short)["status"]) == ("queued", "succeeded")
     night.work(limits=windows(-60, 3600))
     assert night.job(long)["status"] == "succeeded"
+
+
+def test_what_waits_behind_a_job_that_turns_out_longer_is_taken_back(make: MakeNight) -> None:
+    night = make(simulator={"step_s": 0.05})
+    for seed in range(2):
+        night.enqueue(seed=seed, num_steps=1000 if seed == 0 else 3)
+    night.worker(first=window(-60, 60))
+    wait_for(lambda: given_back(night), "the second job to be given back")
+    assert re.match(r"job 2 would end at about [\d:]+, after the window that ends at", given_back(night)[0])
+    assert night.statuses() == ["running", "queued"]
+    wait_for(lambda: "job 2 would end at about" in (why(night) or ""), "the reason")
 
 
 def test_a_worker_that_has_begun_enough_jobs_ends_and_may_repeat_them(make: MakeNight) -> None:
@@ -146,6 +162,7 @@ def test_after_its_time_a_worker_starts_nothing_and_ends_when_it_is_idle(make: M
     assert night.statuses()[-1] == "queued"
     assert "running" not in night.statuses()
     assert all(job["started_at"] < until for job_id in range(1, 9) if (job := night.job(job_id))["started_at"])
+    assert any(reason.startswith("--until ") for reason in given_back(night)), "the next ones were in the inbox"
     assert night.session_pids() == []
     assert (why(night) or "").startswith("--until ")
 

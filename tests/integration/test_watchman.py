@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -47,9 +48,9 @@ def night(make: MakeNight) -> Night:
     return make()
 
 
-def _watchman(night: Night, gate: Gate) -> Watchman:
+def _watchman(night: Night, gate: Gate, **options: Any) -> Watchman:
     line = Line(site_of(night), "me", lease_s=5, stopping=lambda: False, linger=True, only=None, gate=gate)
-    return Watchman(night.ledger, {"sim": line}, LIMITS)
+    return Watchman(night.ledger, {"sim": line}, LIMITS, **options)
 
 
 def _alarms(ledger: Ledger) -> list[tuple[str, str | None, datetime]]:
@@ -65,14 +66,15 @@ def _standstill(ledger: Ledger) -> tuple[str, datetime] | None:
 
 def test_the_reason_is_noted_when_it_changes_and_taken_away_when_it_is_gone(night: Night, barrier: Barrier) -> None:
     night.enqueue()
-    watchman = _watchman(night, barrier)
+    told: list[str] = []
+    watchman = _watchman(night, barrier, announce=told.append)
     watchman.look(NOW)
     assert _standstill(night.ledger) is None
     barrier.refusal = Refusal(reason="paused by a person")
     watchman.look(NOW)
     watchman.look(NOW + HOUR / 4)
     assert _standstill(night.ledger) == ("paused by a person", NOW)
-    assert watchman.reasons() == {"sim": "paused by a person"}
+    assert told == ["sim: nothing starts: paused by a person"]
     barrier.refusal = None
     watchman.look(NOW + HOUR / 3)
     assert _standstill(night.ledger) is None
@@ -133,17 +135,22 @@ def test_while_the_last_job_is_on_its_way_home_the_night_is_not_over(night: Nigh
     assert _alarms(night.ledger) == [("window_ended", "sim", END + HOUR)]
 
 
-def test_a_worker_that_comes_after_the_end_tells_it_if_something_had_begun(night: Night, barrier: Barrier) -> None:
-    _watchman(night, barrier).look(END + HOUR)
-    assert _alarms(night.ledger) == [], "nobody worked in that window"
+def test_a_worker_that_comes_for_one_that_was_killed_tells_the_end_that_it_missed(
+    night: Night, barrier: Barrier
+) -> None:
+    _watchman(night, barrier, heirs={"sim"}).look(END + HOUR)
+    assert _alarms(night.ledger) == [], "nothing had begun in that window"
     with night.ledger.write() as session:
         make_ended_job(session)
-    _watchman(night, barrier).look(END + 2 * HOUR)
+    _watchman(night, barrier).look(END + HOUR)
+    assert _alarms(night.ledger) == [], "whoever ended the last worker knew what he did"
+    _watchman(night, barrier, heirs={"sim"}).look(END + 2 * HOUR)
     assert len(_alarms(night.ledger)) == 1
 
 
 def _register(ledger: Ledger, limits: Limits, now: datetime, owner: str) -> datetime:
-    return registry.register(ledger, ["sim"], owner, silent_s=60, now=now, limits=limits.as_json())
+    found = registry.register(ledger, ["sim"], owner, silent_s=60, now=now, limits=limits.as_json())
+    return found.counts_since
 
 
 def _kill(ledger: Ledger) -> None:
