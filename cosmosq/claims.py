@@ -1,4 +1,5 @@
-"""Claims: a worker's right to a job, from taking it to the end of its attempt. Only this module writes attempts."""
+"""Claims: a worker's right to a job, from taking it to the end of its attempt. Only this module writes attempts,
+and `imports` those that were made elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

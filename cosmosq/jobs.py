@@ -29,7 +29,7 @@ from cosmosq.status import BEFORE_GENERATING, ENDED, UNSUCCESSFUL, Need, Status
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> list[int]:
-    """Insert queued or held jobs behind all others and return their ids in order."""
+    """Insert jobs behind all others and return their ids in order."""
     last = session.scalar(select(func.max(Job.position))) or 0
     placed = [{"created_at": now, "position": number, **row} for number, row in enumerate(rows, start=last + 1)]
     ids = add_rows(session, Job, placed)

@@ -6,7 +6,7 @@ from reference_sweeps import LIST_JSON, PREVIEW_JSON
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import names, table
 
-from cosmosq import checks, clips, enqueue, prompts, pruning, ratings, upsampling
+from cosmosq import checks, clips, enqueue, imports, prompts, pruning, ratings, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.report import failures, forecast, measures, outlook, query, scores, standing, tables, totals
 from cosmosq.session import census, container, preview
@@ -76,6 +76,7 @@ def json_fields() -> str:
         ("… each of its `checks`", "object", names(field.name for field in fields(checks.Finding))),
         ("`host sessions`", "array", names(field.name for field in fields(census.Resident))),
         ("`host clean`", "array", names(field.name for field in fields(container.Leftover))),
+        ("`export`; `import`", "array", "`id`, `folder`; " + names(field.name for field in fields(imports.Imported))),
         ("`prune`", "array", names(field.name for field in fields(pruning.Leaving))),
         ("`db check`; `db backup`", "object", names(("path", "ok", "problems")) + "; `path`"),
         ("`demo`", "object", names(("workspace", "page", "jobs", "sessions"))),

@@ -1,6 +1,7 @@
 """The command line: commands parse, call and render; each is imported only when it is used."""
 
 import importlib
+import keyword
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rate": ("rate", "Rate videos."),
     "measure": ("measure", "Measure the videos that jobs made."),
     "report": ("report", "Say what the jobs made."),
+    "export": ("parcel", "Write jobs as folders that stand for themselves."),
+    "import": ("parcel", "Take exported jobs into this workspace."),
     "prune": ("prune", "Remove old results, here and on the hosts."),
     "db": ("db", "Look after the ledger."),
     "demo": ("demo", "Run a small night on the simulated engine."),
@@ -51,7 +54,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"cosmosq.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
         return command
 
     def resolve_command(

@@ -164,13 +164,13 @@ def clean(app: App, name: str | None, as_json: bool) -> None:
 
 
 @contextmanager
-def open_site(app: App, name: str | None) -> "Iterator[Site]":
+def open_site(app: App, name: str | None, *, patience_s: float = 20.0) -> "Iterator[Site]":
     """A host with all that its sessions need, for as long as a command looks at them."""
     from cosmosq.hosts import open_host
     from cosmosq.session.site import Site
 
     config = app.config.host(name)
-    opened = open_host(config, app.workspace, keyring=app.keyring)
+    opened = open_host(config, app.workspace, patience_s=patience_s, keyring=app.keyring)
     try:
         yield Site(
             workspace=app.workspace,

@@ -65,7 +65,7 @@ def _on_host(app: App, name: str, before: datetime, dry_run: bool) -> "list[Leav
     from cosmosq.cli.host import open_site
     from cosmosq.session import leavings
 
-    with open_site(app, name) as site:
+    with open_site(app, name, patience_s=0.0) as site:
         return leavings.prune(site, before=before, dry_run=dry_run)
 
 

@@ -105,3 +105,22 @@ def test_a_backup_goes_where_it_is_told_while_others_write_and_never_over_a_file
     assert last.read_bytes() == before
     assert "cannot be made" in shell.refused(2, "db", "backup", last / "below")
     assert sorted(path.name for path in tmp_path.glob("*.db*")) == sorted(path.name for path in (*copies, last))
+
+
+def test_exports_and_imports_are_asked_for_by_jobs_and_folders(shell: Shell, tmp_path: Path) -> None:
+    shell.ok("enqueue", "kitchen", "-s", "num_steps=1")
+    assert "job 1 is queued and has no video" in shell.refused(2, "export", "1", "--to", tmp_path / "to")
+    assert "99 is no job" in shell.refused(3, "export", "99", "--to", tmp_path / "to")
+    shell.ok("worker", "--until-empty")
+    (folder,) = shell.ok("export", "1", "--to", tmp_path / "to").out.splitlines()
+    assert Path(folder) == tmp_path / "to" / "1-kitchen"
+    Shell(tmp_path).ok("init", "there")
+    there = Shell(tmp_path / "there")
+    assert there.ok("import", folder).err == "1 imported, 0 skipped\n"
+    assert there.ok("import", tmp_path / "to", "--json").json == [{"folder": folder, "id": 1, "new": False}]
+    assert "holds no manifest.json" in there.refused(3, "import", tmp_path)
+    shown = there.ok("show", "1").out
+    assert "imported (simulated)" in shown
+    assert "is the same and succeeded already" in there.ok("enqueue", "kitchen", "-s", "num_steps=1").out
+    again = there.ok("enqueue", "kitchen", "-s", "num_steps=1", "--again", "--json").json
+    assert (again[0]["id"], again[0]["new"]) == (2, True)
