@@ -1,7 +1,7 @@
 """Turning prompts and parameters into queued jobs, in one transaction."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -45,6 +45,8 @@ from cosmosq.status import ENDED, UNSUCCESSFUL, Kind, Status
 _CHUNK = 10_000
 """Values in one IN (…), well below SQLite's limit of 32,766."""
 _NO_VALUES = complete(Kind.UPSAMPLE)
+Beside = Callable[[Session, datetime], None]
+"""Records something in the transaction of jobs that are queued now."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,12 +132,14 @@ def enqueue(
     held: bool = False,
     after: After | None = None,
     due_at: datetime | None = None,
+    beside: Beside | None = None,
 ) -> list[Enqueued]:
     """Record the wishes as jobs, all or none; the same job again is skipped unless `again`.
 
     Args:
         after: what of which jobs they wait for.
         due_at: none of them starts before.
+        beside: called at the end of the transaction, for what is to be recorded with the jobs or not at all.
 
     Raises:
         NotFound: such a job is not there.
@@ -143,7 +147,10 @@ def enqueue(
     """
     placement = {"priority": priority, "labels": labels, "again": again, "held": held, "after": after, "due_at": due_at}
     with ledger.write() as session:
-        return record(session, host, wishes, now=now, **cast(Any, placement))
+        answers = record(session, host, wishes, now=now, **cast(Any, placement))
+        if beside is not None:
+            beside(session, now)
+    return answers
 
 
 def record(

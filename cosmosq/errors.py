@@ -59,6 +59,10 @@ class StaleClaim(CosmosqError):
     """The job is no longer ours: another worker holds it or its attempt has ended."""
 
 
+class StaleFiring(CosmosqError):
+    """A time of a schedule was fired already, or the schedule was disabled or removed meanwhile."""
+
+
 class InternalError(CosmosqError):
     """A mistake of ours; the log has its traceback."""
 

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0009"
+REVISION = "0010"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -416,6 +416,53 @@ class Alarm(Base):
     data: Mapped[dict[str, Any]]
     delivered_at: Mapped[datetime | None] = mapped_column(index=True)
     """When every way that is configured had its try; null: still to be told."""
+
+
+class Schedule(Base):
+    """A recurring enqueue."""
+
+    __tablename__ = "schedules"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(60), unique=True)
+    expression: Mapped[str] = mapped_column(String(200))
+    """When it fires: five fields of cron, or a name such as @daily."""
+    zone: Mapped[str] = mapped_column(String(60))
+    """The IANA zone in which the expression is meant."""
+    catch_up: Mapped[str] = mapped_column(String(10))
+    """What becomes of times that were missed: `skip`, `once` or `all`."""
+    line: Mapped[list[str]] = mapped_column(JSON)
+    """What is enqueued: the words behind `cosmosq enqueue`."""
+    folder: Mapped[str] = mapped_column(Text)
+    """Where the line is run, so that the files it names are found; relative to the workspace if it is in there."""
+    enabled: Mapped[bool]
+    done_until: Mapped[datetime]
+    """All times up to here have been fired, or were given up."""
+    created_at: Mapped[datetime]
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+
+class Firing(Base):
+    """One time of a schedule, and what became of it; written with the jobs that it queued."""
+
+    __tablename__ = "firings"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    schedule_id: Mapped[int] = mapped_column(ForeignKey("schedules.id"))
+    due_at: Mapped[datetime]
+    fired_at: Mapped[datetime]
+    by_hand: Mapped[bool]
+    """Fired by `cosmosq schedule run`, when it was not due."""
+    outcome: Mapped[str] = mapped_column(String(10))
+    """`queued`, `failed` or `skipped`."""
+    jobs: Mapped[int]
+    """How many jobs it queued."""
+    first_job_id: Mapped[int | None]
+    last_job_id: Mapped[int | None]
+    """All between the two are its own; they may be forgotten by now."""
+    missed: Mapped[int]
+    """Times that had passed before it was fired or given up; it stands for them all."""
+    message: Mapped[str | None] = mapped_column(Text)
+    """Why it failed or was skipped."""
+    __table_args__ = (UniqueConstraint("schedule_id", "due_at"),)
 
 
 class Event(Base):

@@ -1,8 +1,10 @@
 """Moments as people write them: a time of day, a date, or so long from now."""
 
+import os
 import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from cosmosq.errors import InvalidInput
@@ -87,6 +89,22 @@ def parse_zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise InvalidInput(f"{name!r} is no time zone: write an IANA name such as Europe/Berlin or UTC") from error
+
+
+def local_zone() -> ZoneInfo:
+    """This machine's own zone by its IANA name, so that it can be kept.
+
+    Raises:
+        InvalidInput: the machine does not tell its name.
+    """
+    link = Path("/etc/localtime")
+    told = os.environ.get("TZ", "").removeprefix(":")
+    if not told and link.is_symlink():
+        told = os.path.realpath(link)
+    name = told.rpartition("/zoneinfo/")[2]
+    if not name and link.exists():
+        raise InvalidInput("this machine's time zone has no name: say which one with --tz, as in --tz Europe/Berlin")
+    return parse_zone(name or "UTC")
 
 
 def _next(now: datetime, hour: int, minute: int, zone: tzinfo | None) -> datetime:

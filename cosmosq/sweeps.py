@@ -34,12 +34,13 @@ def record(
     held: bool = False,
     after: After | None = None,
     due_at: datetime | None = None,
+    beside: enqueue.Beside | None = None,
 ) -> list[Enqueued]:
     """Record a planned sweep with its trials and jobs, all or none; jobs that are there already become part of it.
 
     Args:
         text: the file as it was, or what stands for it.
-        due_at: as of `enqueue.enqueue`.
+        due_at, beside: as of `enqueue.enqueue`.
     """
     with ledger.write() as session:
         prompts.record(session, planned.drafts, now)
@@ -59,6 +60,8 @@ def record(
         sweep_id = _record_sweep(session, planned, host.name, text, now)
         ids = _record_trials(session, sweep_id, planned.trials)
         _record_jobs(session, [(ids[job.assignment], a.id) for job, a in zip(planned.jobs, answers, strict=True)])
+        if beside is not None:
+            beside(session, now)
     return answers
 
 

@@ -6,7 +6,7 @@ from reference_sweeps import LIST_JSON, PREVIEW_JSON
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import names, table
 
-from cosmosq import checks, clips, enqueue, imports, prompts, pruning, ratings, upsampling
+from cosmosq import checks, clips, enqueue, imports, prompts, pruning, ratings, schedules, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.report import failures, forecast, measures, outlook, query, scores, standing, tables, totals
 from cosmosq.session import census, container, preview
@@ -71,6 +71,13 @@ def json_fields() -> str:
         ("`report --best`", "object", names(("by", "measure", "best"))),
         ("… each of its `best`", "object", f"the keys by name, {names(tables.BEST)}"),
         ("… each of its `prompts`", "object", names(field.name for field in fields(totals.PromptTotals))),
+        (
+            "`schedule list`; `schedule add`",
+            "array; object",
+            names(field.name for field in fields(schedules.ScheduleRecord)),
+        ),
+        ("… its `last` firing", "object", names(field.name for field in fields(schedules.FiringRecord))),
+        ("`schedule next`; `schedule run`", "array", names(("due_at", "name", "line")) + "; as `enqueue`"),
         ("`host list`; `host show`, `add`", "array; object", names([*(f.name for f in fields(HostConfig)), "default"])),
         ("`host check`", "object", names(("host", "ok", "checks"))),
         ("… each of its `checks`", "object", names(field.name for field in fields(checks.Finding))),

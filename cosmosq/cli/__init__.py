@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "parameters": ("parameters", "List the engine's parameters."),
     "enqueue": ("enqueue", "Queue jobs."),
     "sweep": ("sweep", "Look at sweeps, and go on with them."),
+    "schedule": ("schedule", "Enqueue again and again: each night, each Monday."),
     "host": ("host", "Look after the machines that work."),
     "batch": ("batch", "See which jobs share a process in command mode."),
     "worker": ("worker", "Work on queued jobs until stopped."),

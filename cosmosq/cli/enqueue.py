@@ -36,13 +36,24 @@ class Placement:
     """What of which jobs they wait for."""
     due_at: datetime | None = None
     """None of them starts before."""
+    firing: str | None = None
+    """What they are queued for: a schedule's name, with `@` and the time that was due behind it if it was."""
+    only_check: bool = False
+    """Look whether they could be queued, and queue none."""
 
     @property
     def options(self) -> dict[str, Any]:
         """What the library is told beside host and time."""
         labels: Mapping[str, str] = parse_labels(self.labels)
         told = {"priority": self.priority, "again": self.again, "held": self.held, "due_at": self.due_at}
-        return {**told, "labels": labels, "after": self.after}
+        told["after"] = self.after
+        if self.firing is None:
+            return {**told, "labels": labels}
+        from cosmosq.firings import noted
+
+        name, _, due_at = self.firing.partition("@")
+        beside = noted(name, datetime.fromisoformat(due_at) if due_at else None)
+        return {**told, "labels": {**labels, "schedule": name}, "beside": beside}
 
 
 @click.command()
@@ -64,6 +75,8 @@ class Placement:
 @click.option("--dry-run", is_flag=True, help="Say what a sweep would queue, and queue nothing.")
 @click.option("--yes", is_flag=True, help="Also a sweep of more than 100,000 jobs.")
 @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option("--firing", hidden=True, help="NAME@TIME of the schedule that this is done for.")
+@click.option("--only-check", is_flag=True, hidden=True, help="Say nothing but what is wrong, and queue nothing.")
 @click.pass_obj
 def enqueue(
     app: App,
@@ -85,6 +98,8 @@ def enqueue(
     dry_run: bool,
     yes: bool,
     as_json: bool,
+    firing: str | None,
+    only_check: bool,
 ) -> None:
     """Queue jobs.
 
@@ -98,7 +113,7 @@ def enqueue(
     With -p, --sweep, --trials or --method one job for each trial and PROMPT: `-p guidance=3,5,7`,
     `-p 'edge.weight=uniform(0.2,1)' -n 40`, `-p 'controls=[edge],[edge,depth]'`.
 
-    With --at they wait until then.
+    With --at they wait until then; `cosmosq schedule` does that again and again.
     """
     needs = _needs(app, after, after_any)
     placement = Placement(
@@ -109,14 +124,8 @@ def enqueue(
         held=hold,
         after=needs,
         due_at=_due_at(at, tz),
-    )
-    placement = Placement(
-        host=host,
-        priority=priority,
-        labels=label,
-        again=again,
-        held=hold,
-        due_at=_due_at(at, tz),
+        firing=firing,
+        only_check=only_check,
     )
     if upscale and upsample:
         raise InvalidInput("--upscale and --upsample do not go together: an upscale has no prompt of its own")
@@ -132,7 +141,8 @@ def enqueue(
     if dry_run:
         raise InvalidInput("--dry-run belongs to a sweep: give -p, --sweep, --trials or --method too")
     answers = _enqueue_each(app, names, everything, settings, placement, upscale=upscale, upsample=upsample)
-    show(answers, as_json)
+    if not only_check:
+        show(answers, as_json)
 
 
 def _needs(app: App, after: Sequence[str], after_any: Sequence[str]) -> "Mapping[int, Need] | None":
@@ -193,7 +203,10 @@ def place(app: App, wishes: "Sequence[Wish]", placement: Placement) -> "list[Enq
     from cosmosq.session.site import utc_now
 
     host = app.config.host(placement.host)
-    answers = library.enqueue(app.ledger, host, wishes, now=utc_now(), **placement.options)
+    options = placement.options
+    if placement.only_check:
+        return []
+    answers = library.enqueue(app.ledger, host, wishes, now=utc_now(), **options)
     _ring(app, answers, placement)
     return answers
 
@@ -202,6 +215,8 @@ def _enqueue_sweep(app: App, read: Read, placement: Placement, *, dry_run: bool,
     from cosmosq.cli import sweep_view
 
     plan = plan_sweep(app, read, placement, yes=yes)
+    if placement.only_check:
+        return
     if dry_run:
         sweep_view.preview(app, plan, placement.host, as_json=as_json)
         return

@@ -28,6 +28,7 @@ from cosmosq.worker.limits import Limits
 from cosmosq.worker.line import Line
 from cosmosq.worker.measuring import Measuring
 from cosmosq.worker.rounds import Round
+from cosmosq.worker.timetable import Timetable
 from cosmosq.worker.watchman import Watchman
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ class _Shift:
         self._account = Account(worker.ledger, worker.config, worker.hosts, worker.limits, found.counts_since)
         self.lines = {name: self._line(name) for name in worker.hosts}
         self.watchman = Watchman(worker.ledger, self.lines, worker.limits, heirs=found.heirs, announce=worker.announce)
+        self.timetable = Timetable(worker.workspace, worker.ledger, stopping=self.consumer.stop_flag.is_set)
 
     def _line(self, name: str) -> Line:
         worker = self.worker
@@ -212,6 +214,7 @@ class _Shift:
         rounds = [
             Round(self._beat, self.worker.config.lease_s / 3),
             Round(self._look_for_workspace),
+            *([Round(self.timetable.look)] if self.worker.only is None else []),
             Round(self._ring_idle_lines),
             Round(self._watch, WATCH_S),
             *([Round(self.measuring.look)] if self.measuring is not None else []),
@@ -220,7 +223,7 @@ class _Shift:
             try:
                 for each in rounds:
                     each.go()
-                if self.worker.until_empty and self._is_empty():
+                if self.worker.until_empty and not self.timetable.is_busy and self._is_empty():
                     self._end_with_reasons()
             except Exception:
                 # A full disk must not end the heartbeat for good.

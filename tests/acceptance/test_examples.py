@@ -81,6 +81,21 @@ def test_the_first_night_script_refuses_a_workspace_that_is_there(tmp_path: Path
     assert jobs_of(tmp_path / "night") == []
 
 
+def test_the_nightly_schedule_fires_once_by_hand_and_tells_when_it_will(tmp_path: Path, shot: Path) -> None:
+    workspace = tmp_path / "nights"
+    night = shell(EXAMPLES / "nightly-schedule.sh", workspace, shot, folder=tmp_path)
+    assert night.returncode == 0, night.stderr
+    jobs = jobs_of(workspace)
+    assert [job["status"] for job in jobs] == ["succeeded"] * 3
+    assert re.findall(r"(\w+) fires at \w{3} [-\d]+ (\d\d:\d\d CES?T)", night.stdout)[0][0] == "evening"
+    assert "3 jobs: 1-3, by hand" in night.stdout
+    told = shell("cosmosq", "schedule", "list", "--json", folder=workspace)
+    assert {each["name"]: each["catch_up"] for each in json.loads(told.stdout)} == {
+        "evening": "once",
+        "sundays": "skip",
+    }
+
+
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory, shot: Path) -> Path:
     """A workspace with the rehearsal's settings and three jobs of two steps, worked to the end."""
@@ -116,5 +131,5 @@ def test_the_seconds_of_a_parameter_are_read_from_the_report(rehearsal: Path) ->
 
 
 def test_no_example_is_left_out_here() -> None:
-    covered = {"first-night.sh", "prompts.jsonl", "rehearsal.toml", "seconds_per_parameter.py"}
+    covered = {"first-night.sh", "nightly-schedule.sh", "prompts.jsonl", "rehearsal.toml", "seconds_per_parameter.py"}
     assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == covered
