@@ -179,9 +179,9 @@ def _firing(session: Session, schedule: Schedule, now: datetime, *, outcome: Out
 def _sound(session: Session, schedule: Schedule, firing: Firing, late: Sequence[datetime], now: datetime) -> None:
     """One alarm for all that was missed at once, and one if the line fails."""
     earlier = select(Firing).where(Firing.schedule_id == schedule.id, ~Firing.by_hand)
-    before = session.scalar(earlier.order_by(Firing.fired_at.desc(), Firing.id.desc()).limit(1))
+    before = session.scalar(earlier.order_by(Firing.id.desc()).limit(1))
     # When that was fired, this one was due already and was told with it.
-    is_told = before is not None and before.fired_at >= firing.due_at
+    is_told = before is not None and firing.due_at <= before.fired_at <= now
     if firing.outcome == Outcome.FAILED and not (is_told and before is not None and before.outcome == Outcome.FAILED):
         text = f"schedule {schedule.name} queued nothing for {_clock(firing.due_at, schedule)}: {firing.message}"
     elif late and not is_told:

@@ -160,7 +160,7 @@ def records(
 
 
 def _record(session: Session, schedule: Schedule, now: datetime, upcoming: int) -> ScheduleRecord:
-    last = select(Firing).where(Firing.schedule_id == schedule.id).order_by(Firing.fired_at.desc(), Firing.id.desc())
+    last = select(Firing).where(Firing.schedule_id == schedule.id).order_by(Firing.id.desc())
     firing = session.scalar(last.limit(1))
     times = cron.after(schedule.expression, now, parse_zone(schedule.zone)) if schedule.enabled else iter(())
     told = {name: getattr(schedule, name) for name in ScheduleRecord.__dataclass_fields__ if hasattr(schedule, name)}

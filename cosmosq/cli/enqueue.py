@@ -142,7 +142,7 @@ def enqueue(
         raise InvalidInput("--dry-run belongs to a sweep: give -p, --sweep, --trials or --method too")
     answers = _enqueue_each(app, names, everything, settings, placement, upscale=upscale, upsample=upsample)
     if not only_check:
-        show(answers, as_json)
+        show(answers, as_json, due_at=placement.due_at)
 
 
 def _needs(app: App, after: Sequence[str], after_any: Sequence[str]) -> "Mapping[int, Need] | None":
@@ -221,7 +221,8 @@ def _enqueue_sweep(app: App, read: Read, placement: Placement, *, dry_run: bool,
         sweep_view.preview(app, plan, placement.host, as_json=as_json)
         return
     sweep_view.tell(plan)
-    show(place_sweep(app, plan, read.text, placement), as_json, only_new=True)
+    answers = place_sweep(app, plan, read.text, placement)
+    show(answers, as_json, only_new=True, due_at=placement.due_at)
 
 
 def plan_sweep(app: App, read: Read, placement: Placement, *, yes: bool) -> "Plan":
@@ -251,19 +252,22 @@ def _ring(app: App, answers: "Sequence[Enqueued]", placement: Placement) -> None
     app.ring([*{answer.upsample_job_id for answer in new if answer.upsample_job_id}, *(answer.id for answer in new)])
 
 
-def show(answers: "Sequence[Enqueued]", as_json: bool, *, only_new: bool = False) -> None:
+def show(
+    answers: "Sequence[Enqueued]", as_json: bool, *, only_new: bool = False, due_at: datetime | None = None
+) -> None:
     """What was queued and what was there already, as JSON or in lines."""
     if as_json:
         output.emit_json([answer.as_json() for answer in answers])
     else:
-        tell([answer for answer in answers if answer.new] if only_new else answers, of=len(answers))
+        tell([answer for answer in answers if answer.new] if only_new else answers, of=len(answers), due_at=due_at)
 
 
-def tell(answers: "Sequence[Enqueued]", *, of: int | None = None) -> None:
+def tell(answers: "Sequence[Enqueued]", *, of: int | None = None, due_at: datetime | None = None) -> None:
     """Say what was queued and what was there already.
 
     Args:
         of: number of jobs that were asked for, if these answers are not all of them.
+        due_at: when the first of them may start.
     """
     for answer in answers[:_SHOWN]:
         if answer.new:
@@ -275,4 +279,5 @@ def tell(answers: "Sequence[Enqueued]", *, of: int | None = None) -> None:
     if len(answers) > _SHOWN:
         output.emit(f"… and {len(answers) - _SHOWN} more")
     word = next((answer.status for answer in answers if answer.new), "queued")
-    output.say(f"{fresh} {word}, {(of or len(answers)) - fresh} skipped")
+    later = f", not before {output.clock(due_at)}" if due_at and fresh else ""
+    output.say(f"{fresh} {word}, {(of or len(answers)) - fresh} skipped{later}")

@@ -45,7 +45,8 @@ def test_a_time_is_meant_in_the_zone_that_is_named(shell: Shell) -> None:
 
 
 def test_status_and_show_say_when_a_job_is_due(shell: Shell) -> None:
-    shell.ok("enqueue", "kitchen", "--at", "2036-12-01T01:00")
+    said = shell.ok("enqueue", "kitchen", "--at", "2036-12-01T01:00").err
+    assert said == "1 queued, 0 skipped, not before 2036-12-01 01:00:00\n"
     shell.ok("enqueue", "kitchen", "--at", "2036-12-01T01:00", "-s", "seed=2", "--hold")
     assert shell.ok("status").out.count("not before 2036-12-01 01:00:00") == 2
     for job_id in (1, 2):

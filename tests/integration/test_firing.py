@@ -41,7 +41,7 @@ def test_what_is_due_is_queued_made_and_labelled_and_a_worker_until_empty_goes_h
     night = make()
     add_due(night, *LINE, "-p", "guidance=3,5")
     worker = night.worker("--until-empty")
-    assert worker.wait(60) == 0
+    assert worker.wait(120) == 0
     assert told(night) == [("queued", 2, 1, 2, 0)]
     assert night.statuses() == ["succeeded"] * 2
     assert night.job(2)["labels"] == {"schedule": "nightly"}
@@ -76,7 +76,7 @@ def test_a_firing_that_is_killed_is_neither_lost_nor_repeated(
         patched.setenv("KILLED_FIRING", killed)
         patched.setenv("KILLED_MARK", str(mark))
         worker = night.worker("--until-empty")
-        code = worker.wait(60)
+        code = worker.wait(120)
     assert mark.exists()
     assert code == (-signal.SIGKILL if "both" in killed else 0)
     assert told(night) == ([("queued", 2, 1, 2, 0)] if "after" in killed else [])
@@ -102,7 +102,7 @@ def test_a_line_that_fails_is_tried_again_then_told_and_the_worker_works_on(make
     job_id = night.enqueue()
     wait_for(lambda: night.job(job_id)["status"] == "succeeded", "a job beside it")
     worker.send_signal(signal.SIGINT)
-    assert worker.wait(60) == 0
+    assert worker.wait(120) == 0
     assert told(night) == [("failed", 0, None, None, 0)]
 
 

@@ -302,6 +302,12 @@ def test_a_clock_that_was_years_ahead_for_a_moment_silences_nothing(desk: Desk) 
     assert desk.due(TEN) == [("nightly", TEN, False)]
     desk.fire(TEN)
     assert [due_at for due_at, *_ in desk.rows()] == [far, TEN]
+    alarms = len(desk.alarms())
+    desk.fire(TEN + 3 * DAY)
+    assert len(desk.alarms()) == alarms + 1
+    last = desk.record(now=TEN).last
+    assert last is not None
+    assert last.due_at == TEN + 3 * DAY
 
 
 def test_a_firing_by_hand_changes_nothing_about_the_times(desk: Desk) -> None:
