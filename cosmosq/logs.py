@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cosmosq.files import writing
 
-FIELDS = ("job", "attempt", "session", "host")
+FIELDS = ("job", "attempt", "session", "host", "schedule")
 MAX_BYTES = 10 << 20
 KEPT = 5
 

@@ -45,8 +45,8 @@ class Placement:
     def options(self) -> dict[str, Any]:
         """What the library is told beside host and time."""
         labels: Mapping[str, str] = parse_labels(self.labels)
-        told = {"priority": self.priority, "again": self.again, "held": self.held, "due_at": self.due_at}
-        told["after"] = self.after
+        told: dict[str, Any] = {"priority": self.priority, "again": self.again, "held": self.held}
+        told |= {"due_at": self.due_at, "after": self.after}
         if self.firing is None:
             return {**told, "labels": labels}
         from cosmosq.firings import noted

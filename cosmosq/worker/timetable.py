@@ -30,8 +30,21 @@ class Timetable:
     killed at any moment, both are there or neither.
     """
 
-    def __init__(self, workspace: Workspace, ledger: Ledger, *, stopping: Callable[[], bool]) -> None:
-        self._workspace, self._ledger, self._stopping = workspace, ledger, stopping
+    def __init__(
+        self,
+        workspace: Workspace,
+        ledger: Ledger,
+        *,
+        stopping: Callable[[], bool],
+        announce: Callable[[str], None],
+    ) -> None:
+        """
+        Args:
+            stopping: whether to begin nothing any more.
+            announce: takes words for the person at the terminal.
+        """
+        self._workspace, self._ledger = workspace, ledger
+        self._stopping, self._announce = stopping, announce
         self._busy = threading.Lock()
         self._look_at = 0.0
         self._tries: dict[Turn, int] = {}
@@ -102,6 +115,7 @@ class Timetable:
             return f"its line took longer than {TIMEOUT_S:g} s"
         if done.returncode == 0:
             log.info("a schedule fired", extra={"schedule": turn.name})
+            self._announce(f"schedule {turn.name} fired")
             return ""
         return _last_line(done.stderr) or f"its line ended with {done.returncode}"
 
@@ -110,6 +124,7 @@ class Timetable:
         self._tries[turn] = self._tries.get(turn, 0) + 1
         self._not_before[turn] = time.monotonic() + PAUSE_S
         log.warning("a schedule's line failed: %s", failure, extra={"schedule": turn.name})
+        self._announce(f"schedule {turn.name} failed: {failure}")
         if self._tries[turn] >= TRIES:
             firings.give_up(self._ledger, turn, _now(), message=failure)
 

@@ -118,7 +118,9 @@ class _Shift:
         self._account = Account(worker.ledger, worker.config, worker.hosts, worker.limits, found.counts_since)
         self.lines = {name: self._line(name) for name in worker.hosts}
         self.watchman = Watchman(worker.ledger, self.lines, worker.limits, heirs=found.heirs, announce=worker.announce)
-        self.timetable = Timetable(worker.workspace, worker.ledger, stopping=self.consumer.stop_flag.is_set)
+        self.timetable = Timetable(
+            worker.workspace, worker.ledger, stopping=self.consumer.stop_flag.is_set, announce=worker.announce
+        )
 
     def _line(self, name: str) -> Line:
         worker = self.worker
