@@ -1,22 +1,13 @@
 """What a person may want to be woken for: noted in the ledger beside its cause, delivered later."""
 
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
 from cosmosq.models import Alarm
+from cosmosq.occasions import Occasion
 
-
-class Occasion(StrEnum):
-    """What an alarm is about."""
-
-    JOB_FAILED = "job_failed"
-    HOST_PAUSED = "host_paused"
-    QUEUE_EMPTY = "queue_empty"
-    WINDOW_ENDED = "window_ended"
-    SCHEDULE_MISSED = "schedule_missed"
-    TEST = "test"
+__all__ = ["Occasion", "sound"]
 
 
 def sound(

@@ -10,6 +10,7 @@ from typing import Any
 
 from cosmosq.config_keys import AUTO_BATCH, HOST_KEYS, LOAD_SERVES, TOP_KEYS, Key, is_name
 from cosmosq.errors import InvalidConfig, NotFound
+from cosmosq.notify_keys import NOTIFY_KEYS
 from cosmosq.retries import REPEATS, Repeat
 from cosmosq.windows import Windows, parse_windows
 
@@ -71,6 +72,20 @@ class HostConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotifyConfig:
+    """The `[notify]` table: on which ways alarms go to a person."""
+
+    command: str
+    webhook: str
+    secret_env: str
+    secret_file: str
+    desktop: bool
+    on: tuple[str, ...]
+    bundle_s: float
+    timeout_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Config:
     """The whole file."""
 
@@ -81,6 +96,7 @@ class Config:
     max_overtake: int
     lease_s: float
     measure: bool
+    notify: NotifyConfig
     hosts: Mapping[str, HostConfig]
 
     def repeat_of(self, error: str | None) -> Repeat:
@@ -124,13 +140,25 @@ def parse_config(document: Mapping[str, Any], *, source: str) -> Config:
     tables = document.get("hosts", {})
     if not isinstance(tables, dict):
         raise InvalidConfig(f"{source}: hosts = {tables!r} is not allowed: write [hosts.NAME] tables")
-    top = {key: value for key, value in document.items() if key != "hosts"}
+    top = {key: value for key, value in document.items() if key not in ("hosts", "notify")}
     values = _check(top, TOP_KEYS, "", source)
     hosts = {name: _parse_host(name, table, source) for name, table in tables.items()}
     if values["default_host"] not in hosts:
         allowed = ", ".join(hosts) or "a [hosts.NAME] table first"
         raise InvalidConfig(f"{source}: default_host = {values['default_host']!r} is no host: give {allowed}")
-    return Config(hosts=hosts, **values)
+    return Config(hosts=hosts, notify=_parse_notify(document.get("notify", {}), source), **values)
+
+
+def _parse_notify(table: object, source: str) -> NotifyConfig:
+    if not isinstance(table, dict):
+        raise InvalidConfig(f"{source}: notify = {table!r} is not allowed: write a [notify] table")
+    values = _check(table, NOTIFY_KEYS, "notify.", source)
+    values["on"] = tuple(values["on"])
+    if values["secret_env"] and values["secret_file"]:
+        raise InvalidConfig(f"{source}: notify.secret_file is not allowed with notify.secret_env: give one of them")
+    if (values["secret_env"] or values["secret_file"]) and not values["webhook"]:
+        raise InvalidConfig(f"{source}: notify.webhook is missing: nothing else is signed with a secret")
+    return NotifyConfig(**values)
 
 
 def _parse_host(name: str, table: object, source: str) -> HostConfig:

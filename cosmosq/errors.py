@@ -79,3 +79,9 @@ class NotMeasured(CosmosqError):
     """A video could not be measured in full: it is missing or broken, or a measure failed."""
 
     exit_code = 1
+
+
+class NotDelivered(CosmosqError):
+    """An alarm did not reach anybody on one of the ways that `[notify]` names."""
+
+    exit_code = 1

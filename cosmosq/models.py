@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0010"
+REVISION = "0011"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -465,6 +465,22 @@ class Firing(Base):
     __table_args__ = (UniqueConstraint("schedule_id", "due_at"),)
 
 
+class Delivery(Base):
+    """An alarm on one way to a person: `command`, `webhook` or `desktop`."""
+
+    __tablename__ = "deliveries"
+    alarm_id: Mapped[int] = mapped_column(ForeignKey("alarms.id"), primary_key=True)
+    way: Mapped[str] = mapped_column(String(10), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(80))
+    """The process that took it; taken again once that one is gone without an end."""
+    taken_at: Mapped[datetime]
+    tries: Mapped[int] = mapped_column(default=0)
+    ended_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    """Why it was given up; null with `ended_at`: delivered."""
+    __table_args__ = (Index("ix_deliveries_way_taken_at", "way", "taken_at"),)
+
+
 class Event(Base):
     """What happened, and when: of a job, an attempt or a session."""
 
@@ -504,3 +520,11 @@ class Standstill(Base):
     since_at: Mapped[datetime]
     until_at: Mapped[datetime | None]
     """When it is over by itself; null: it is not known."""
+
+
+class Heartbeat(Base):
+    """When a host last had a worker; written when that one left."""
+
+    __tablename__ = "heartbeats"
+    host: Mapped[str] = mapped_column(String(60), primary_key=True)
+    at: Mapped[datetime]

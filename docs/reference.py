@@ -15,11 +15,12 @@ from types import ModuleType
 from typing import Any
 
 import click
+from reference_alarms import alarms
 from reference_json import json_fields
 from reference_sweeps import sweeps
 from reference_tables import anchor, table
 
-from cosmosq import config_keys, errors, models, retries, status
+from cosmosq import config_keys, errors, models, notify_keys, retries, status
 from cosmosq.cli import cli, guard
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
 from cosmosq.measures.catalogue import OURS
@@ -122,6 +123,7 @@ def reference() -> str:
         ("Errors of jobs", job_errors),
         ("Events of a session", session_events),
         ("Measures", measures),
+        ("Alarms", alarms),
         ("CSV columns", csv_columns),
         ("JSON", json_fields),
         ("Tables of the ledger", tables),
@@ -182,9 +184,11 @@ def settings() -> str:
     headers = ("key", "default", "allowed", "meaning")
     top = table(headers, (key_line(key) for key in config_keys.TOP_KEYS))
     host = table(headers, (key_line(key) for key in config_keys.HOST_KEYS))
+    notify = table(headers, (key_line(key) for key in notify_keys.NOTIFY_KEYS))
     hosts = ", ".join(f"`{name}`" for name in tomllib.loads(TEMPLATE)["hosts"])
     written = f"`cosmosq init` writes this, with the host {hosts}:\n\n```toml\n{TEMPLATE}```\n"
-    return f"At the top:\n\n{top}\nIn each `[hosts.NAME]` table:\n\n{host}\n{written}"
+    tables = f"In each `[hosts.NAME]` table:\n\n{host}\nIn the `[notify]` table:\n\n{notify}"
+    return f"At the top:\n\n{top}\n{tables}\n{written}"
 
 
 def key_line(key: config_keys.Key) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from dataclasses import fields
 
+from reference_alarms import DELIVERY_JSON, TEST_JSON
+from reference_alarms import LIST_JSON as NOTIFY_JSON
 from reference_sweeps import LIST_JSON, PREVIEW_JSON
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import names, table
@@ -85,6 +87,8 @@ def json_fields() -> str:
         ("`host clean`", "array", names(field.name for field in fields(container.Leftover))),
         ("`export`; `import`", "array", "`id`, `folder`; " + names(field.name for field in fields(imports.Imported))),
         ("`prune`", "array", names(field.name for field in fields(pruning.Leaving))),
+        ("`notify list`", "array", names(NOTIFY_JSON)),
+        ("… each of its `deliveries`; `notify test`", "array", f"{names(DELIVERY_JSON)}; {names(TEST_JSON)}"),
         ("`db check`; `db backup`", "object", names(("path", "ok", "problems")) + "; `path`"),
         ("`demo`", "object", names(("workspace", "page", "jobs", "sessions"))),
     )

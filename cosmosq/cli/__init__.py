@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "remove": ("steer", "Forget jobs."),
     "rate": ("rate", "Rate videos."),
     "measure": ("measure", "Measure the videos that jobs made."),
+    "notify": ("notify", "Be told of what happens."),
     "report": ("report", "Say what the jobs made."),
     "export": ("parcel", "Write jobs as folders that stand for themselves."),
     "import": ("parcel", "Take exported jobs into this workspace."),

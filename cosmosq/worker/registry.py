@@ -5,7 +5,7 @@ import platform
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import psutil
@@ -13,12 +13,10 @@ from sqlalchemy import delete, select, update
 
 from cosmosq.db import Ledger
 from cosmosq.errors import WorkerBusy
-from cosmosq.models import Standstill
+from cosmosq.liveness import is_alive, started_at
+from cosmosq.models import Heartbeat, Standstill
 from cosmosq.models import Worker as Row
 from cosmosq.worker.gate import Refusal
-
-_SAME_START = timedelta(seconds=2)
-"""Slack when start times are compared: the clock may have been corrected meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +57,7 @@ def register(
     with ledger.write() as session:
         for host in hosts:
             other = session.get(Row, host)
-            if other is not None and _is_alive(other, now, silent_s):
+            if other is not None and is_alive(other, now, silent_s):
                 raise WorkerBusy(
                     f"host {host} is served by the worker with pid {other.pid} on {other.machine}: "
                     "stop that one first, or let it do the work"
@@ -75,7 +73,7 @@ def register(
                     owner=owner,
                     machine=platform.node(),
                     pid=os.getpid(),
-                    process_started_at=_started_at(psutil.Process()),
+                    process_started_at=started_at(psutil.Process()),
                     heartbeat_at=now,
                     limits=limits,
                     counts_since=since,
@@ -85,33 +83,24 @@ def register(
     return Registration(counts_since=since, heirs=frozenset(heirs))
 
 
-def _is_alive(other: Row, now: datetime, silent_s: float) -> bool:
-    if other.machine != platform.node():
-        return now - other.heartbeat_at < timedelta(seconds=silent_s)
-    try:
-        process = psutil.Process(other.pid)
-        same = abs(_started_at(process) - other.process_started_at) < _SAME_START
-        return same and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _started_at(process: psutil.Process) -> datetime:
-    return datetime.fromtimestamp(process.create_time(), UTC)
-
-
 def beat(ledger: Ledger, owner: str, now: datetime) -> None:
     """Say that this worker lives."""
     with ledger.write() as session:
         session.execute(update(Row).where(Row.owner == owner).values(heartbeat_at=now))
 
 
-def unregister(ledger: Ledger, owner: str, *, keep_reasons: bool = False) -> None:
-    """Take this process out; `keep_reasons`: why nothing starts holds on without it."""
+def unregister(ledger: Ledger, owner: str, now: datetime, *, keep_reasons: bool = False) -> None:
+    """Take this process out, and note that the hosts had a worker until now.
+
+    Args:
+        keep_reasons: why nothing starts holds on without it.
+    """
     with ledger.write() as session:
         if not keep_reasons:
             mine = select(Row.host).where(Row.owner == owner)
             session.execute(delete(Standstill).where(Standstill.host.in_(mine)))
+        for host in session.scalars(select(Row.host).where(Row.owner == owner)):
+            session.merge(Heartbeat(host=host, at=now))
         session.execute(delete(Row).where(Row.owner == owner))
 
 
@@ -131,4 +120,4 @@ def serving(ledger: Ledger, host: str, *, silent_s: float, now: datetime) -> int
     """The pid of the living worker of a host, or None."""
     with ledger.read() as session:
         other = session.scalar(select(Row).where(Row.host == host))
-        return other.pid if other is not None and _is_alive(other, now, silent_s) else None
+        return other.pid if other is not None and is_alive(other, now, silent_s) else None

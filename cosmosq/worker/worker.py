@@ -23,6 +23,8 @@ from cosmosq.session.flight import Abandoned
 from cosmosq.session.site import Site
 from cosmosq.worker import registry
 from cosmosq.worker.account import Account, LimitGate
+from cosmosq.worker.courier import delivering
+from cosmosq.worker.emptiness import Emptiness
 from cosmosq.worker.gate import Gate, Gates
 from cosmosq.worker.limits import Limits
 from cosmosq.worker.line import Line
@@ -79,7 +81,7 @@ class Worker:
         measuring = Measuring(self.workspace, self.ledger) if self.config.measure else None
         is_done = is_at_limit = False
         try:
-            with _signal_handlers_kept():
+            with _signal_handlers_kept(), delivering(self.workspace, self.config, self.ledger, owner):
                 shift = _Shift(self, owner, found, measuring)
                 finished = shift.work()
             is_at_limit = shift.watchman.is_at_limit
@@ -88,7 +90,7 @@ class Worker:
         finally:
             if measuring is not None:
                 measuring.end(leave=is_done)
-            registry.unregister(self.ledger, owner, keep_reasons=is_at_limit)
+            registry.unregister(self.ledger, owner, datetime.now(UTC), keep_reasons=is_at_limit)
 
 
 @contextmanager
@@ -121,6 +123,7 @@ class _Shift:
         self.timetable = Timetable(
             worker.workspace, worker.ledger, stopping=self.consumer.stop_flag.is_set, announce=worker.announce
         )
+        self.emptiness = Emptiness(worker.ledger, worker.hosts)
 
     def _line(self, name: str) -> Line:
         worker = self.worker
@@ -192,6 +195,7 @@ class _Shift:
         with self.worker.ledger.read() as session:
             host = session.scalar(select(Job.host).where(Job.id == job_id))
         if host in self.lines:
+            self.emptiness.has_stirred = True
             self._guarded(self.lines[host].serve_all)
 
     def _guarded(self, work: Callable[[], None]) -> None:
@@ -220,13 +224,12 @@ class _Shift:
             Round(self._ring_idle_lines),
             Round(self._watch, WATCH_S),
             *([Round(self.measuring.look)] if self.measuring is not None else []),
+            Round(self._look_whether_empty),
         ]
         while not self.ended.wait(CLOCK_S):
             try:
                 for each in rounds:
                     each.go()
-                if self.worker.until_empty and not self.timetable.is_busy and self._is_empty():
-                    self._end_with_reasons()
             except Exception:
                 # A full disk must not end the heartbeat for good.
                 log.exception("the clock missed a beat")
@@ -260,6 +263,15 @@ class _Shift:
         waiting = [job_id for line in idle if (job_id := line.next_id()) is not None]
         if waiting and not self.queue.waiting():
             self.queue.ring(waiting)
+
+    def _look_whether_empty(self) -> None:
+        is_asked = self.worker.until_empty or self.emptiness.has_stirred
+        if not is_asked or self.timetable.is_busy or not self._is_empty():
+            return
+        if self.worker.only is None:
+            self.emptiness.tell(datetime.now(UTC))
+        if self.worker.until_empty:
+            self._end_with_reasons()
 
     def _is_empty(self) -> bool:
         # In this order: a line that is found idle after there was nothing to do cannot have begun anything.

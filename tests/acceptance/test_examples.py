@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,44 @@ def test_the_seconds_of_a_parameter_are_read_from_the_report(rehearsal: Path) ->
     assert re.fullmatch(r"num_steps=2: 2 videos, \d+\.\d s each\n", told.stdout), told.stderr
 
 
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[tuple[int, "subprocess.Popen[str]"]]:
+    """The example that takes alarms, and its port."""
+    command = [sys.executable, str(EXAMPLES / "webhook_receiver.py"), "0"]
+    environment = {**os.environ, "COSMOSQ_SECRET": "s3cret"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    yield int(process.stderr.readline().rpartition(":")[2]), process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    process.stderr.close()
+
+
+def test_the_receiver_prints_what_is_signed_and_refuses_the_rest(
+    tmp_path: Path, receiver: tuple[int, "subprocess.Popen[str]"]
+) -> None:
+    port, process = receiver
+    shell("cosmosq", "init", "night", folder=tmp_path)
+    settings = tmp_path / "night" / "cosmosq.toml"
+    plain = settings.read_text() + f'\n[notify]\nwebhook = "http://127.0.0.1:{port}"\n'
+    answers = {}
+    for name, secret in (("none", None), ("wrong", "guessed"), ("right", "s3cret")):
+        (tmp_path / "night" / "secret").write_text(secret or "")
+        settings.write_text(plain + ('secret_file = "secret"\n' if secret else ""))
+        answers[name] = shell("cosmosq", "-w", "night", "notify", "test", folder=tmp_path).stdout.split(maxsplit=1)[1]
+    assert answers == {"none": "answer 403 Forbidden\n", "wrong": "answer 403 Forbidden\n", "right": "ok\n"}
+    assert process.stdout is not None
+    assert re.fullmatch(r"3 \S+ test: this is a test: nothing happened\n", process.stdout.readline())
+
+
 def test_no_example_is_left_out_here() -> None:
-    covered = {"first-night.sh", "nightly-schedule.sh", "prompts.jsonl", "rehearsal.toml", "seconds_per_parameter.py"}
+    covered = {
+        "first-night.sh",
+        "nightly-schedule.sh",
+        "prompts.jsonl",
+        "rehearsal.toml",
+        "seconds_per_parameter.py",
+    } | {"webhook_receiver.py"}
     assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == covered

@@ -63,7 +63,7 @@ def test_a_worker_registers_for_its_hosts_and_leaves(ledger: Ledger) -> None:
     _register(ledger, "sim", "gpu")
     assert _owners(ledger) == {"sim": "me", "gpu": "me"}
     assert _serving(ledger) == os.getpid()
-    registry.unregister(ledger, "me")
+    registry.unregister(ledger, "me", NOW)
     assert _owners(ledger) == {}
     assert _serving(ledger) is None
 
@@ -136,7 +136,7 @@ def test_a_heartbeat_is_of_its_owner_alone(ledger: Ledger) -> None:
 
 def test_leaving_takes_nobody_else_along(ledger: Ledger) -> None:
     _register(ledger, "sim")
-    registry.unregister(ledger, "somebody")
+    registry.unregister(ledger, "somebody", NOW)
     assert _owners(ledger) == {"sim": "me"}
 
 

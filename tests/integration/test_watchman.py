@@ -166,7 +166,7 @@ def test_after_a_kill_a_worker_with_the_same_limits_goes_on_counting(ledger: Led
     assert _register(ledger, limits, NOW + HOUR, "second") == NOW
     _kill(ledger)
     assert _register(ledger, limits, NOW + 2 * HOUR, "third") == NOW
-    registry.unregister(ledger, "third")
+    registry.unregister(ledger, "third", NOW)
     assert _register(ledger, limits, NOW + 3 * HOUR, "fourth") == NOW + 3 * HOUR, "the third had ended in order"
     _kill(ledger)
     other = Limits(budget=30, currency="EUR")
@@ -177,7 +177,7 @@ def test_the_reason_of_a_worker_that_ended_at_a_limit_stays_until_the_next_one(l
     for keep in (False, True):
         _register(ledger, Limits(), NOW, "me")
         registry.tell(ledger, "sim", Refusal(reason="budget of 20 EUR spent", is_final=True), NOW)
-        registry.unregister(ledger, "me", keep_reasons=keep)
+        registry.unregister(ledger, "me", NOW, keep_reasons=keep)
         assert (_standstill(ledger) is not None) == keep
     _register(ledger, Limits(), NOW, "next")
     assert _standstill(ledger) is None
