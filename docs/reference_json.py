@@ -10,10 +10,15 @@ from reference_tables import names, table
 
 from cosmosq import checks, clips, enqueue, imports, prompts, pruning, ratings, schedules, upsampling
 from cosmosq.config import HostConfig
-from cosmosq.report import failures, forecast, measures, outlook, query, scores, standing, tables, totals
+from cosmosq.report import failures, forecast, measures, outlook, pulse, query, scores, standing, tables, totals
 from cosmosq.session import census, container, preview
 
 STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
+QUEUE_JSON = (
+    *(f.name for f in fields(outlook.Outlook) if f.name not in outlook.OF_JOBS),
+    *(f.name for f in fields(standing.Standing)),
+    *(f.name for f in fields(pulse.Pulse) if f.name != "host"),
+)
 SHOW_JSON = (
     *STATUS_JSON,
     *("text", "upsampled_text", "engine_text", "upsampling", "negative_text", "digest", "labels", "depends_on"),
@@ -33,13 +38,7 @@ def json_fields() -> str:
             "array",
             names(STATUS_JSON) + "; `status` also `expected_at` and `waits_for`, `run` also `output_path`",
         ),
-        (
-            "`status --queue`",
-            "array",
-            names(
-                f.name for f in (*fields(outlook.Outlook), *fields(standing.Standing)) if f.name not in outlook.OF_JOBS
-            ),
-        ),
+        ("`status --queue`", "array", names(QUEUE_JSON)),
         ("`show`", "object", names(SHOW_JSON)),
         ("`measure`", "array", names(("id", "measurements", "not_measured"))),
         ("`enqueue`", "array", names(field.name for field in fields(enqueue.Enqueued))),

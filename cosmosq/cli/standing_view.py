@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cosmosq.report.outlook import Outlook
+    from cosmosq.report.pulse import Pulse
     from cosmosq.report.standing import Standing
 
-QUEUE = ("host", "running", "queued", "session", "", "served", "loads to come", "left", "ends")
+QUEUE = ("host", "running", "queued", "session", "", "served", "loads to come", "left", "ends", "worker")
 COSTS = ("spent", "to come")
 
 
@@ -28,17 +29,50 @@ def standings(
     return {host: standing(session, app.config, host, outlooks.get(host), now) for host in sorted(hosts)}
 
 
-def show_queue(outlooks: "Mapping[str, Outlook]", hosts: "Mapping[str, Standing]", as_json: bool) -> None:
+def pulses_of(app: App, session: "Session", hosts: Iterable[str]) -> "dict[str, Pulse]":
+    """Whether a worker lives, by host and in their order."""
+    from cosmosq.report.pulse import pulses
+
+    found = pulses(session, hosts, silent_s=app.config.lease_s, now=datetime.now(UTC))
+    return {pulse.host: pulse for pulse in found}
+
+
+def show_queue(
+    outlooks: "Mapping[str, Outlook]", hosts: "Mapping[str, Standing]", workers: "Mapping[str, Pulse]", as_json: bool
+) -> None:
     """A line a host: what is before it."""
     if as_json:
-        output.emit_json([{**outlooks[host].as_json(), **how.as_json()} for host, how in hosts.items()])
+        output.emit_json(
+            [{**outlooks[host].as_json(), **how.as_json(), **workers[host].as_json()} for host, how in hosts.items()]
+        )
         return
     has_costs = any(how.spent or how.currency for how in hosts.values())
-    rows = [[*_queue_cells(outlooks[host]), *(_costs(how) if has_costs else ())] for host, how in hosts.items()]
+    rows = [
+        [*_queue_cells(outlooks[host]), workers[host].worker, *(_costs(how) if has_costs else ())]
+        for host, how in hosts.items()
+    ]
     output.emit_table((*QUEUE, *(COSTS if has_costs else ())), rows)
     for host, how in hosts.items():
         if how.standstill:
             output.say(f"{host}: nothing starts: {how.standstill}")
+    say_pulses(workers.values())
+
+
+def say_pulses(workers: "Iterable[Pulse]") -> None:
+    """A line a host: whether a worker lives, or since when none does."""
+    for pulse in workers:
+        output.say(f"{pulse.host}: {_pulse(pulse)}")
+
+
+def _pulse(pulse: "Pulse") -> str:
+    if pulse.worker == "none":
+        since = f" has been alive since {output.clock(pulse.heartbeat_at)}" if pulse.heartbeat_at else ""
+        return f"no worker{since}: `cosmosq worker` starts one"
+    assert pulse.heartbeat_at is not None
+    age = duration(round(max(0.0, (datetime.now(UTC) - pulse.heartbeat_at).total_seconds()))).replace(".0 s", " s")
+    if pulse.worker == "silent":
+        return f"the worker with pid {pulse.worker_pid} has said nothing for {age}: is it stopped, or does it wait?"
+    return f"worker alive {age} ago"
 
 
 def _queue_cells(host: "Outlook") -> Sequence[object]:

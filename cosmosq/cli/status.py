@@ -10,7 +10,7 @@ import click
 from cosmosq.cli import output
 from cosmosq.cli.app import App
 from cosmosq.cli.selection import Criteria, filter_options, named_jobs
-from cosmosq.cli.standing_view import say_standing, show_queue, standings
+from cosmosq.cli.standing_view import pulses_of, say_pulses, say_standing, show_queue, standings
 from cosmosq.report.durations import duration
 from cosmosq.status import Phase, Status
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from cosmosq.report.outlook import Outlook
+
 
 _WATCH_S = 1.0
 _SHOWN = 50
@@ -68,7 +69,8 @@ def _show_queue(app: App, criteria: Criteria, as_json: bool) -> None:
         names = [host for host in outlook.hosts(session) if criteria.host in (None, host)]
         outlooks = {host: _outlook(app, session, host) for host in names}
         hosts = standings(app, session, names, outlooks)
-    show_queue(outlooks, hosts, as_json)
+        workers = pulses_of(app, session, names)
+    show_queue(outlooks, hosts, workers, as_json)
 
 
 def _outlook(app: App, session: "Session", host: str, *, queued: bool = True) -> "Outlook":
@@ -93,6 +95,7 @@ def _show_jobs(
 ) -> None:
     from cosmosq import dependencies
     from cosmosq.report import outlook, query
+    from cosmosq.report.pulse import hosts_with_workers
 
     which = criteria.filter(app, ids, statuses=_IN_LINE if in_line else ())
     most = newest if newest or as_json else _SHOWN
@@ -104,6 +107,8 @@ def _show_jobs(
         outlooks = {host: _outlook(app, session, host) for host in known}
         hosts = {} if as_json else standings(app, session, {row["host"] for row in rows}, outlooks)
         needs = dependencies.unmet(session)
+        served = [host for host in hosts_with_workers(session) if criteria.host in (None, host)]
+        workers = {} if as_json else pulses_of(app, session, sorted({*waiting, *served}))
     if in_line:
         rows = _as_they_begin(rows, outlooks.values())[:most]
     expected = {job_id: at for host in outlooks.values() for job_id, at in host.expected_at.items()}
@@ -115,6 +120,8 @@ def _show_jobs(
     _render(counts, rows, "later ones" if in_line else "older ones")
     for host, how in hosts.items():
         say_standing(host, outlooks.get(host), how, is_waiting=host in waiting)
+    # Where nothing waits, nobody needs to know that nobody works.
+    say_pulses(pulse for pulse in workers.values() if pulse.host in waiting or pulse.worker != "none")
 
 
 def _as_they_begin(rows: list[dict[str, Any]], outlooks: "Iterable[Outlook]") -> list[dict[str, Any]]:
