@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     metavar="S",
     help="Seconds between two looks at a running session.",
 )
-@click.pass_obj
+@click.option("--install", is_flag=True, help="Write the file of a service that does this, and say how to enable it.")
+@click.option("--print", "print_only", is_flag=True, help="With --install: only show that file.")
+@click.pass_context
 def worker(
-    app: App,
+    context: click.Context,
     hosts: tuple[str, ...],
     until_empty: bool,
     windows: tuple[str, ...],
@@ -59,6 +61,8 @@ def worker(
     max_gpu_hours: float | None,
     budget: float | None,
     poll: float,
+    install: bool,
+    print_only: bool,
 ) -> int:
     """Work on queued jobs until stopped.
 
@@ -68,7 +72,15 @@ def worker(
     Outside the run windows nothing starts; what runs is finished, and then the GPU is free. Windows, limits and what
     counts against them are described in docs/nights.md.
     """
+    app: App = context.obj
+    if print_only and not install:
+        raise click.UsageError("--print needs --install")
     names = tuple(dict.fromkeys(app.config.host(name).name for name in hosts)) or tuple(app.config.hosts)
+    if install:
+        from cosmosq.cli.install import install as write
+
+        write(app, context, print_only=print_only)
+        return 0
     greeting = f"worker for {', '.join(names)}: Ctrl-C finishes the current job, twice stops at once"
     from cosmosq.moments import parse_moment
     from cosmosq.worker.limits import Limits
