@@ -3,8 +3,9 @@
 import json
 import logging
 from datetime import UTC, datetime
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+from concurrent_log_handler import ConcurrentRotatingFileHandler
 
 from cosmosq.files import writing
 
@@ -30,10 +31,16 @@ class JsonFormatter(logging.Formatter):
 
 
 def log_to(path: Path) -> None:
-    """Send what cosmosq and Huey log to a file that is rotated at 10 MiB."""
+    """Send what cosmosq and Huey log to a file that is rotated at 10 MiB.
+
+    Workers of several hosts share it: with the standard library's handler each would go on in a file that another one
+    has put away.
+    """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handler = RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
+        # The handler opens it later, and tells nobody when it cannot.
+        path.open("a", encoding="utf-8").close()
+    handler = ConcurrentRotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
     handler.setFormatter(JsonFormatter())
     for name, level in (("cosmosq", logging.INFO), ("huey", logging.WARNING)):
         logger = logging.getLogger(name)

@@ -105,5 +105,5 @@ def _told(alarm: dict[str, Any]) -> str:
 
 def _result(delivery: dict[str, Any]) -> str:
     if delivery["ended_at"] is None:
-        return "under way"
+        return "not yet"
     return "ok" if delivery["error"] is None else f"failed: {output.one_line(delivery['error'], 60)}"

@@ -19,7 +19,7 @@ from tests.receiver import HANG, receiving, texts
 
 MakeNight = Callable[..., Night]
 
-IMPATIENT = "from cosmosq.worker import courier; courier.LOOK_S = 0.02; courier.PAUSES_S = (0.05, 0.1)"
+IMPATIENT = "from cosmosq.worker import courier as c; c.LOOK_S, c.PAUSES_S, c.END_S = 0.02, (0.05, 0.1), 1"
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +219,7 @@ def test_ways_that_hang_delay_neither_a_job_nor_the_end_and_an_empty_queue_is_to
         notify(night, webhook=receiver.url, command=f"{sys.executable} hang.py", timeout_s=600)
         worker = night.worker("--until-empty", first=IMPATIENT)
         wait_for(lambda: night.statuses() == ["succeeded"] * len(jobs), "the jobs")
-        # Four seconds are given to the ways; the rest is a slow machine's.
+        # A second is given to the ways; the rest is a slow machine's.
         said, _ = worker.communicate(timeout=30)
         assert worker.returncode == 0, said
     told = [text for text, _, _ in listed(night)]
