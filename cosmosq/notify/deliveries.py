@@ -17,7 +17,7 @@ from cosmosq.occasions import Occasion
 STALE = timedelta(days=1)
 """An alarm that could not be told for so long is none any more."""
 MOST = 1000
-"""So many alarms in one message; the rest waits for the next one."""
+"""So many alarms at a time, so that the ledger is not locked for long; the rest waits for the next message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +48,14 @@ def take(ledger: Ledger, post: Post, now: datetime, *, at_once: bool = False) ->
         if not (at_once or _may_speak(session, post, now)):
             return []
         waiting = _open(session, post, now)
-        unwanted = [alarm for alarm in waiting if alarm.occasion not in (*post.on, Occasion.TEST)]
-        stale = [alarm for alarm in waiting if alarm not in unwanted and now - alarm.at > STALE]
-        fresh = [alarm for alarm in waiting if alarm not in unwanted and alarm not in stale][:MOST]
+        wanted = [alarm for alarm in waiting if alarm.occasion in (*post.on, Occasion.TEST)]
+        for alarm in waiting:
+            if alarm.occasion not in (*post.on, Occasion.TEST):
+                alarm.delivered_at = now
+        stale = [alarm for alarm in wanted if now - alarm.at > STALE]
+        fresh = [alarm for alarm in wanted if now - alarm.at <= STALE]
         _take(session, post, fresh, now)
         _take(session, post, stale, now, ended_at=now, error="nobody could be told for a day")
-        for alarm in unwanted:
-            alarm.delivered_at = now
         _settle(session, post, [alarm.id for alarm in stale], now)
         return [_notice(alarm) for alarm in fresh]
 
@@ -64,7 +65,8 @@ def end(ledger: Ledger, post: Post, notices: Sequence[Notice], *, tries: int, er
     ids = [notice.id for notice in notices]
     mine = (Delivery.alarm_id.in_(ids), Delivery.way == post.way, Delivery.owner == post.owner)
     with ledger.write() as session:
-        session.execute(update(Delivery).where(*mine).values(ended_at=now, tries=tries, error=error))
+        told = update(Delivery).where(*mine).values(ended_at=now, tries=tries, error=error)
+        session.execute(told, execution_options={"synchronize_session": False})
         _settle(session, post, ids, now)
 
 
@@ -112,7 +114,7 @@ def _open(session: Session, post: Post, now: datetime) -> list[Alarm]:
     had: ColumnElement[bool] = or_(Delivery.ended_at.is_not(None), Delivery.owner.in_(theirs))
     on_this_way = select(Delivery.alarm_id).where(Delivery.alarm_id == Alarm.id, Delivery.way == post.way, had)
     undelivered = select(Alarm).where(Alarm.delivered_at.is_(None), ~on_this_way.exists())
-    return list(session.scalars(undelivered.order_by(Alarm.id)))
+    return list(session.scalars(undelivered.order_by(Alarm.id).limit(MOST)))
 
 
 def _living(session: Session, now: datetime, silent_s: float) -> set[str]:
@@ -146,7 +148,8 @@ def _settle(session: Session, post: Post, ids: Sequence[int], now: datetime) -> 
         .group_by(Delivery.alarm_id)
         .having(func.count() == len(post.ways))
     )
-    session.execute(update(Alarm).where(Alarm.id.in_(session.scalars(ended).all())).values(delivered_at=now))
+    done = update(Alarm).where(Alarm.id.in_(session.scalars(ended).all())).values(delivered_at=now)
+    session.execute(done, execution_options={"synchronize_session": False})
 
 
 def _notice(alarm: Alarm) -> Notice:

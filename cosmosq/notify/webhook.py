@@ -18,6 +18,8 @@ from cosmosq.errors import NotDelivered
 SIGNATURE = "X-Cosmosq-Signature"
 """Header with `sha256=` and the HMAC-SHA256 of the body, in hex."""
 
+SLACK_S = 5.0
+
 
 def signature(body: bytes, secret: bytes) -> str:
     """Value of the header that proves who sent the body."""
@@ -56,7 +58,8 @@ class _Call:
 
     def make(self) -> None:
         try:
-            self._opener().open(self._request, timeout=self._timeout_s).close()
+            # Longer than anybody waits: it only ends a call that has no connection yet to hang up.
+            self._opener().open(self._request, timeout=self._timeout_s + SLACK_S).close()
             self.error = None
         except urllib.error.HTTPError as error:
             self.error = f"answer {error.code} {error.reason}"

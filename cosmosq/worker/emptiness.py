@@ -24,11 +24,19 @@ class Emptiness:
         self.has_stirred = False
         """Whether a job may have been served since the last look."""
         self._ledger, self._hosts = ledger, hosts
-        with ledger.read() as session:
-            self._seen = _newest(session)
+        self._seen: int | None = None
+
+    def stir(self) -> None:
+        """Call it before a job is served."""
+        if self._seen is None:
+            with self._ledger.read() as session:
+                self._seen = _newest(session)
+        self.has_stirred = True
 
     def tell(self, now: datetime) -> None:
         """Sound an alarm if jobs have ended since the last one; call it when the queues are empty."""
+        if not self.has_stirred:
+            return
         self.has_stirred = False
         try:
             self._tell(now)

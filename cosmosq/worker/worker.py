@@ -195,7 +195,7 @@ class _Shift:
         with self.worker.ledger.read() as session:
             host = session.scalar(select(Job.host).where(Job.id == job_id))
         if host in self.lines:
-            self.emptiness.has_stirred = True
+            self.emptiness.stir()
             self._guarded(self.lines[host].serve_all)
 
     def _guarded(self, work: Callable[[], None]) -> None:
