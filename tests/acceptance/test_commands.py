@@ -145,7 +145,7 @@ ROW_FIELDS = {*JOB_FIELDS, *PROGRESS_FIELDS, "prompt_name", "phase_at"}
 SHOW_FIELDS = {
     *ROW_FIELDS, "text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed", "inputs",
     "attempts", "artifacts", "events", "upsampled_text", "engine_text", "upsampling", "repeat",
-    "dependencies", "rating",
+    "dependencies", "rating", "measurements", "not_measured",
 }  # fmt: skip
 
 
