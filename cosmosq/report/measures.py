@@ -119,9 +119,12 @@ class Summary:
     """Standard deviation of the sample; None for a single job."""
 
     @classmethod
-    def of(cls, n: int, mean: float, squares: float) -> "Summary":
-        """From the number, the mean, and the sum of the squares of the distances to the mean."""
-        return cls(n=n, mean=mean, sd=math.sqrt(squares / (n - 1)) if n > 1 else None)
+    def of(cls, n: int, mean: float, squares: float | None) -> "Summary":
+        """From the number, the mean, and the sum of the squares of the distances to the mean.
+
+        It is None where all are infinite, as signal to noise is of a video and itself.
+        """
+        return cls(n=n, mean=mean, sd=math.sqrt(squares / (n - 1)) if n > 1 and squares is not None else None)
 
     @property
     def half(self) -> float | None:
@@ -149,8 +152,9 @@ class Summary:
         return self.mean * self.n
 
     def as_json(self) -> dict[str, float | None]:
-        """Fields by name."""
-        return {name: getattr(self, name) for name in SUMMARY}
+        """Fields by name; None also for what is infinite, for which JSON has no word."""
+        told = {name: getattr(self, name) for name in SUMMARY}
+        return {name: value if value is None or math.isfinite(value) else None for name, value in told.items()}
 
 
 SUMMARY = ("n", "mean", "sd", "low", "high", "total")

@@ -1,5 +1,7 @@
 """Groups of jobs: every number against numpy and statistics, every key, and what is left out."""
 
+import json
+import math
 import statistics
 import time
 from collections.abc import Sequence
@@ -245,6 +247,17 @@ def test_jobs_that_all_failed_have_counts_alone(ledger: Ledger) -> None:
     found = grouped(ledger, ["edge.weight"])
     assert found.groups[0].success_rate == 0
     assert [m.column for m in found.measures] == ["gpu_s"]
+
+
+def test_infinite_measurements_are_told_and_break_nothing(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        for value, weight in ((math.inf, 0.5), (math.inf, 0.5), (math.inf, 1.0), (3.0, 1.0)):
+            make_ended_job(session, parameters={"edge.weight": weight}, measured={"psnr": value})
+    found = grouped(ledger, ["edge.weight"])
+    assert [g.summaries["measure_psnr"].mean for g in found.groups] == [math.inf, math.inf]
+    told = json.loads(json.dumps(tables.json_of_groups(found), allow_nan=False))
+    assert told["groups"][0]["measures"]["measure_psnr"]["n"] == 2
+    assert told["groups"][0]["measures"]["measure_psnr"]["mean"] is None
 
 
 # Sorted, as a matrix, the best
