@@ -55,6 +55,8 @@ class Question:
             raise InvalidInput("--best takes one measure: give --measure, e.g. --measure canny_f1")
         if not self.by and (self.bins or self.sort):
             raise InvalidInput("--bins and --sort belong to --by: say what to group by, e.g. --by edge.weight")
+        if self.sort and (self.pivot or self.best):
+            raise InvalidInput("--sort orders groups: a matrix and the best have an order of their own")
         if self.highest is not None and not (self.best or self.sort):
             raise InvalidInput("--highest and --lowest belong to --best or --sort: give one of them")
 

@@ -48,7 +48,7 @@ class Grouping:
 
     keys: tuple[Key, ...]
     measures: tuple[Measure, ...]
-    """Those that any group has, quantities first."""
+    """Those that were asked for, or all that any group has, quantities first."""
     groups: tuple[Group, ...]
 
 
@@ -82,7 +82,7 @@ def group(
     columns = [m.column for m in measures] if measures is not None else [*QUANTITIES, *sorted(there - {*QUANTITIES})]
     return Grouping(
         keys=found,
-        measures=tuple(Measure(column=column) for column in columns if column in there),
+        measures=tuple(Measure(column=column) for column in columns if measures is not None or column in there),
         groups=tuple(_group(found, values, *groups[values]) for values in ordered),
     )
 

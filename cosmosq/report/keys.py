@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, cast, func, select
+from sqlalchemy import ColumnElement, Text, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from cosmosq.engines.parameter import nearest
@@ -14,11 +14,12 @@ from cosmosq.errors import InvalidInput
 from cosmosq.models import Clip, Job, ParameterSet, Prompt, Sweep, Trial, TrialJob
 from cosmosq.report.query import Filter, moment
 from cosmosq.report.rows import first_of_sweep, joined, upsampled
+from cosmosq.status import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bin:
-    """A range of numbers, its upper end belonging to the next one, except for the last."""
+    """A range of numbers; its upper end belongs to the next one, that of the last to itself."""
 
     low: float
     high: float
@@ -105,7 +106,7 @@ def _others(which: Filter) -> Mapping[str, Any]:
         # People mean their own days.
         "day": cast(func.date(moment, "localtime"), Text),
         "upsampled": upsampled,
-        "sweep": first_of_sweep(Sweep.name),
+        "sweep": first_of_sweep(Sweep.name) if which.sweep is None else literal(which.sweep),
         "trial": first_of_sweep(Trial.number) if which.sweep is None else _trial_of(which.sweep),
         "controls": _controls(),
         "kind": Job.kind,
@@ -134,7 +135,8 @@ def _controls() -> ColumnElement[str]:
 def _binned(session: Session, key: Key, which: Filter, count: int) -> Key:
     value = key.value
     statement = select(func.count(value.distinct()), func.min(value), func.max(value)).select_from(joined())
-    different, low, high = session.execute(statement.where(which.condition)).one()
+    # The parameters of upsamplings are nobody's.
+    different, low, high = session.execute(statement.where(which.condition, Job.kind != Kind.UPSAMPLE.value)).one()
     if different <= count:
         return key
     edges = [low + (high - low) * number / count for number in range(count)] + [high]

@@ -95,6 +95,12 @@ def test_the_same_as_json_and_as_csv(filled: Shell, tmp_path: Path) -> None:
     assert found == records(filled.ok(*words, "--csv", "-").out)
 
 
+def test_a_measure_that_was_asked_for_has_its_columns_also_where_no_job_has_it(filled: Shell) -> None:
+    header, _, first, *_ = cells(filled.ok("report", "--by", "host", "--measure", "cost").out)
+    assert header == ["host", "jobs", "succeeded", "cost", "sd", "95", "%", "n"]
+    assert first == ["sim", "12", "8", "(73%)"]
+
+
 def test_a_matrix(filled: Shell) -> None:
     words = ("report", "--by", "edge.weight,guidance", "--measure", "canny_f1", "--pivot")
     assert cells(filled.ok(*words).out)[-1] == ["1.0", "0.53", "0.57"]
@@ -146,6 +152,7 @@ def test_compared_videos_are_ranked(filled: Shell) -> None:
         ("--by seed --pivot", "--pivot takes two keys and one measure"),
         ("--best 3", "--best takes one measure"),
         ("--bins 3", "--bins and --sort belong to --by"),
+        ("--best 1 --measure canny_f1 --by seed --sort jobs", "--sort orders groups"),
         ("--by seed --lowest", "--highest and --lowest belong to --best or --sort"),
         ("--by seed --bins 101", "101 is not in the range"),
         ("--open", "--open needs a page"),

@@ -141,14 +141,16 @@ def test_stars_and_scores_are_measures_too(ledger: Ledger) -> None:
 # Keys
 
 
-def put_into_sweep(session: Session, job_id: int) -> None:
-    """The job becomes trial 3 of a sweep called s."""
+def put_into_sweep(session: Session, job_id: int, *, number: int = 3, name: str = "s") -> None:
+    """The job becomes that trial of a sweep of that name."""
     about = {"method": "grid", "sweep_seed": 1, "host": "sim", "text": "", "definition": {}}
-    session.add(Sweep(id=1, name="s", created_at=NOW, changed_at=NOW, **about))
+    sweep = Sweep(name=name, created_at=NOW, changed_at=NOW, **about)
+    session.add(sweep)
     session.flush()
-    session.add(Trial(id=1, sweep_id=1, number=3, assignment="{}"))
+    trial = Trial(sweep_id=sweep.id, number=number, assignment="{}")
+    session.add(trial)
     session.flush()
-    session.add(TrialJob(trial_id=1, job_id=job_id))
+    session.add(TrialJob(trial_id=trial.id, job_id=job_id))
 
 
 def test_every_key_groups(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,6 +215,23 @@ def test_bins_hold_what_numpys_histogram_holds(
     assert [(g.values[0].low, g.values[0].high, g.jobs) for g in found] == [
         (a, b, n) for a, b, n in zip(edges, edges[1:], expected, strict=False) if n
     ]
+
+
+def test_bins_do_not_reach_as_far_as_the_parameters_of_upsamplings(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        for number in range(4):
+            make_ended_job(session, parameters={"guidance": 10 + number})
+        make_job(session, kind=Kind.UPSAMPLE)
+    assert [str(g.values[0]) for g in grouped(ledger, ["guidance"], bins=2).groups] == ["10 to 11.5", "11.5 to 13"]
+
+
+def test_of_a_sweep_the_sweep_and_its_trials_are_meant(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        make_ended_job(session)
+        for number, name in ((1, "first"), (2, "second")):
+            put_into_sweep(session, 1, number=number, name=name)
+    assert [g.values for g in grouped(ledger, ["sweep", "trial"]).groups] == [("first", 1)]
+    assert [g.values for g in grouped(ledger, ["sweep", "trial"], Filter(sweep="second")).groups] == [("second", 2)]
 
 
 def test_a_filter_narrows_the_groups(ledger: Ledger) -> None:
