@@ -95,9 +95,9 @@ def filter_options(command: F) -> F:
         click.option(
             "--since",
             metavar="WHEN",
-            help="Only jobs that ended, else started, else were enqueued since: 22:00, 2026-12-01, 8h ago as 8h.",
+            help="Only jobs that ended (else started, else were enqueued) since 22:00, 2026-12-01, or 8h ago (8h).",
         ),
-        click.option("--until", metavar="WHEN", help="… before then."),
+        click.option("--until", metavar="WHEN", help="Only jobs that did so before."),
     )
     return with_options(command, wrapper, options)
 
