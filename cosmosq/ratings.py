@@ -65,6 +65,10 @@ def compare(ledger: Ledger, better: int, worse: int, now: datetime) -> None:
         session.add(Comparison(**pair, compared_at=now))
 
 
+Jobs = Mapping[int, tuple[str, str]]
+"""Digest of each job, and what speaks against rating it, or nothing."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Imported:
     """What became of a file."""
@@ -90,54 +94,63 @@ def import_file(ledger: Ledger, told: RatingsFile, *, workspace: str) -> Importe
         workspace: name of this one. Comparisons carry no digest: where the file is of another workspace, both jobs must
             be among its ratings with the digests that they have here.
     """
-    changed = compared = unchanged = 0
-    refused = []
+    refused: list[str] = []
     with ledger.write() as session:
         jobs = _jobs(session, told)
-        stored = {rating.job_id: rating for rating in session.scalars(select(Rating))}
-        for rating in told.ratings:
-            if reason := _objection(rating, jobs):
-                refused.append(reason)
-            elif (old := stored.get(rating.job)) is not None and old.rated_at >= rating.rated_at:
-                unchanged += 1
-            else:
-                stored[rating.job] = _store(session, old, rating)
-                changed += 1
-        rows = session.execute(select(Comparison.better_id, Comparison.worse_id, Comparison.compared_at))
-        there = {(better, worse, at) for better, worse, at in rows}
-        known = {r.job for r in told.ratings if jobs.get(r.job, ("", ""))[0] == r.digest}
-        strangers = {r.job for r in told.ratings} - known
-        for given in told.comparisons:
-            fields = (given.better, given.worse, given.compared_at)
-            if reason := _objection_to(given, jobs, strangers, known if told.workspace != workspace else None):
-                refused.append(reason)
-            elif fields in there:
-                unchanged += 1
-            else:
-                there.add(fields)
-                session.add(Comparison(better_id=given.better, worse_id=given.worse, compared_at=given.compared_at))
-                compared += 1
-    return Imported(ratings=changed, comparisons=compared, unchanged=unchanged, refused=tuple(refused))
+        ratings = _take_ratings(session, told, jobs, refused)
+        comparisons = _take_comparisons(session, told, jobs, refused, is_ours=told.workspace == workspace)
+    unchanged = len(told.ratings) + len(told.comparisons) - ratings - comparisons - len(refused)
+    return Imported(ratings=ratings, comparisons=comparisons, unchanged=unchanged, refused=tuple(refused))
 
 
-def _jobs(session: Session, told: RatingsFile) -> Mapping[int, tuple[str, str]]:
-    """Digest, and what speaks against rating it or nothing, of all jobs that may be meant."""
+def _take_ratings(session: Session, told: RatingsFile, jobs: Jobs, refused: list[str]) -> int:
+    """Store what is newer, and return how many are."""
+    stored = {rating.job_id: rating for rating in session.scalars(select(Rating))}
+    taken = 0
+    for given in told.ratings:
+        old = stored.get(given.job)
+        if reason := _objection(given, jobs):
+            refused.append(reason)
+        elif old is None or old.rated_at < given.rated_at:
+            stored[given.job] = _store(session, old, given)
+            taken += 1
+    return taken
+
+
+def _take_comparisons(session: Session, told: RatingsFile, jobs: Jobs, refused: list[str], *, is_ours: bool) -> int:
+    """Store what is new, and return how many are."""
+    rows = session.execute(select(Comparison.better_id, Comparison.worse_id, Comparison.compared_at))
+    there = {(better, worse, at) for better, worse, at in rows}
+    same = {given.job for given in told.ratings if given.job in jobs and jobs[given.job][0] == given.digest}
+    others = {given.job for given in told.ratings} - same
+    taken = 0
+    for given in told.comparisons:
+        fields = (given.better, given.worse, given.compared_at)
+        if reason := _objection_to(given, jobs, others, None if is_ours else same):
+            refused.append(reason)
+        elif fields not in there:
+            there.add(fields)
+            session.add(Comparison(better_id=given.better, worse_id=given.worse, compared_at=given.compared_at))
+            taken += 1
+    return taken
+
+
+def _jobs(session: Session, told: RatingsFile) -> Jobs:
+    """All jobs that may be meant."""
     largest = max((r.job for r in told.ratings), default=0)
     largest = max(largest, *(max(c.better, c.worse) for c in told.comparisons), 0)
     rows = session.execute(select(Job.id, Job.digest, Job.status, Job.kind).where(Job.id <= largest))
     return {job_id: (digest, _without_video(job_id, status, kind)) for job_id, digest, status, kind in rows}
 
 
-def _objection(rating: GivenRating, jobs: Mapping[int, tuple[str, str]]) -> str:
+def _objection(rating: GivenRating, jobs: Jobs) -> str:
     if rating.job not in jobs:
         return f"job {rating.job} is not here"
     digest, reason = jobs[rating.job]
     return reason if digest == rating.digest else f"job {rating.job} is another one here than the one that was rated"
 
 
-def _objection_to(
-    given: GivenComparison, jobs: Mapping[int, tuple[str, str]], strangers: set[int], known: set[int] | None
-) -> str:
+def _objection_to(given: GivenComparison, jobs: Jobs, strangers: set[int], known: set[int] | None) -> str:
     pair = f"{given.better} better than {given.worse}"
     for job_id in (given.better, given.worse):
         if job_id not in jobs:
