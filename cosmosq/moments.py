@@ -5,9 +5,12 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from cosmosq.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 FORMS = "22:00, 2026-12-01, 2026-12-01T01:00, 2026-12-01T01:00+01:00, +2h or +1d6h30m"
 PAST_FORMS = "22:00, 2026-12-01, 2026-12-01T01:00, or 8h or 2d for so long ago"
@@ -79,19 +82,21 @@ def parse_span(text: str) -> timedelta:
         raise InvalidInput(f"{text!r} is too long a time") from error
 
 
-def parse_zone(name: str) -> ZoneInfo:
+def parse_zone(name: str) -> "ZoneInfo":
     """An IANA zone by name.
 
     Raises:
         InvalidInput: there is none of that name.
     """
+    from zoneinfo import ZoneInfo
+
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise InvalidInput(f"{name!r} is no time zone: write an IANA name such as Europe/Berlin or UTC") from error
 
 
-def local_zone() -> ZoneInfo:
+def local_zone() -> "ZoneInfo":
     """This machine's own zone by its IANA name, so that it can be kept.
 
     Raises:

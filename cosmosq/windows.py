@@ -4,10 +4,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
 from cosmosq.errors import InvalidInput
 from cosmosq.moments import parse_zone
+
+if TYPE_CHECKING:
+    # Most who ask for windows have none, and would wait for the zones all the same.
+    from zoneinfo import ZoneInfo
 
 FORMS = "22:00-07:00, 22:00-07:00@Europe/Berlin, 12:00-13:00,22:00-07:00 or always"
 ALWAYS = "always"
@@ -33,7 +37,7 @@ class Window:
     """Seconds on the clock since midnight."""
     end_s: int
     """The same; more than a day's for an end after midnight."""
-    zone: ZoneInfo | None
+    zone: "ZoneInfo | None"
     """None for this machine's own."""
 
     def spell(self, day: date) -> Spell:
@@ -139,7 +143,7 @@ def _told(seconds: int) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}" + (f":{s:02}" if s else "")
 
 
-def _instant(wall: datetime, zone: ZoneInfo | None) -> datetime:
+def _instant(wall: datetime, zone: "ZoneInfo | None") -> datetime:
     """The first moment at which the clocks of the zone show `wall`; where they jump over it, that of the jump."""
     first, last = sorted(_placed(wall.replace(fold=fold), zone) for fold in (0, 1))
     if _shown(first, zone) == wall:
@@ -153,10 +157,10 @@ def _instant(wall: datetime, zone: ZoneInfo | None) -> datetime:
     return last.replace(microsecond=0)
 
 
-def _shown(moment: datetime, zone: ZoneInfo | None) -> datetime:
+def _shown(moment: datetime, zone: "ZoneInfo | None") -> datetime:
     return moment.astimezone(zone).replace(tzinfo=None)
 
 
-def _placed(naive: datetime, zone: ZoneInfo | None) -> datetime:
+def _placed(naive: datetime, zone: "ZoneInfo | None") -> datetime:
     # A naive time is converted as one of this machine's zone.
     return (naive if zone is None else naive.replace(tzinfo=zone)).astimezone(UTC)

@@ -23,10 +23,13 @@ def standings(
     app: App, session: "Session", hosts: Iterable[str], outlooks: "Mapping[str, Outlook]"
 ) -> "dict[str, Standing]":
     """How hosts stand, by name and in their order."""
+    hosts = sorted(hosts)
+    if not hosts:
+        return {}
     from cosmosq.report.standing import standing
 
     now = datetime.now(UTC)
-    return {host: standing(session, app.config, host, outlooks.get(host), now) for host in sorted(hosts)}
+    return {host: standing(session, app.config, host, outlooks.get(host), now) for host in hosts}
 
 
 def pulses_of(app: App, session: "Session", hosts: Iterable[str]) -> "dict[str, Pulse]":
@@ -83,9 +86,11 @@ def _queue_cells(host: "Outlook") -> Sequence[object]:
 def say_standing(host: str, future: "Outlook | None", how: "Standing", *, is_waiting: bool) -> None:
     """A line for a host, if there is anything to tell; `is_waiting`: whether it has jobs that have not ended."""
     spent, coming = _costs(how)
+    # The times know of windows, and of nothing else that keeps jobs from starting.
+    is_stuck = how.standstill is not None and how.standstill_until is None
     words = [
         f"nothing starts: {how.standstill}" if is_waiting and how.standstill else "",
-        _end(future) if future else "",
+        _end(future) if future and not is_stuck else "",
         f"{spent} spent" if spent else "",
         f"about {coming} to come" if coming else "",
     ]

@@ -105,7 +105,8 @@ def _show_jobs(
         waiting = {row["host"] for row in rows if row["status"] in _IN_LINE}
         known = [host for host in sorted(waiting) if in_line or outlook.is_known(session, host)]
         outlooks = {host: _outlook(app, session, host) for host in known}
-        hosts = {} if as_json else standings(app, session, {row["host"] for row in rows}, outlooks)
+        to_tell_of = {row["host"] for row in rows} & (query.hosts_to_tell_of(session) | set(outlooks))
+        hosts = {} if as_json else standings(app, session, to_tell_of, outlooks)
         needs = dependencies.unmet(session)
         served = [host for host in hosts_with_workers(session) if criteria.host in (None, host)]
         workers = {} if as_json else pulses_of(app, session, sorted({*waiting, *served}))

@@ -19,6 +19,7 @@ from cosmosq.models import (
     Measurement,
     Prompt,
     Rating,
+    Standstill,
     Sweep,
     Trial,
     TrialJob,
@@ -209,3 +210,9 @@ def video_of(session: Session, job_id: int) -> str | None:
         .where(Attempt.job_id == job_id, Artifact.kind == "video", Attempt.status == Status.SUCCEEDED, *_kept(Artifact))
     )
     return session.scalar(statement)
+
+
+def hosts_to_tell_of(session: Session) -> set[str]:
+    """Hosts on which something cost money or nothing starts; it spares others a look, and whoever asks the imports."""
+    cost = select(EngineSession.host).where(EngineSession.price_per_hour.is_not(None))
+    return set(session.scalars(select(Standstill.host).union(cost)))

@@ -52,7 +52,12 @@ def cost_of_jobs(session: Session, which: Filter, now: datetime) -> Mapping[str,
 
 def told(costs: Mapping[str, float]) -> str:
     """Costs for people: `12.30 EUR`."""
-    return " + ".join(f"{amount:.2f} {currency}" for currency, amount in costs.items())
+    return " + ".join(f"{money(amount)} {currency}" for currency, amount in costs.items())
+
+
+def money(amount: float) -> str:
+    """An amount in cents, or as small as it is."""
+    return f"{amount:.2g}" if 0 < amount < 0.01 else f"{amount:.2f}"
 
 
 def _sessions() -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from cosmosq.models import Job
 from cosmosq.moments import clock
 from cosmosq.report.outlook import Prospect, Rules, fits
+from cosmosq.report.spending import money
 from cosmosq.windows import Windows
 from cosmosq.worker.gate import Refusal
 
@@ -98,8 +99,8 @@ class Limits:
             cost = would.job_s / 3600 * price_per_hour
             if cost > left:
                 return _too_much(
-                    f"job {job_id} costs about {cost:.2f} {self.currency}, "
-                    f"{max(0.0, left):.2f} of the budget of {self._budget} are left",
+                    f"job {job_id} costs about {money(cost)} {self.currency}, "
+                    f"{money(max(0.0, left))} of the budget of {self._budget} are left",
                     would,
                     left / price_per_hour * 3600,
                 )

@@ -52,7 +52,9 @@ class Watchman:
             refusal = line.standstill()
             if _words(refusal) != _words(self._reasons.get(host)):
                 registry.tell(self._ledger, host, refusal, now)
-                self._announce(f"{host}: nothing starts: {refusal.reason}" if refusal else f"{host}: jobs may start")
+                # Of a final one it is said when the worker ends for it.
+                tell = log.info if refusal and refusal.is_final else self._announce
+                tell(f"{host}: nothing starts: {refusal.reason}" if refusal else f"{host}: jobs may start")
             self._reasons[host] = refusal
             self._look_for_window_end(host, line, now)
 
