@@ -18,7 +18,7 @@ class Course:
     """One host from now on; `at` is when all that it was told of will have ended."""
 
     def __init__(
-        self, *, pace: float | None, load_s: float | None, now: datetime, windows: Windows, grace_s: float
+        self, *, pace: float | None, load_s: float | None, now: datetime, windows: Windows, grace: timedelta
     ) -> None:
         """
         Args:
@@ -32,7 +32,7 @@ class Course:
         """Of the session that is open then."""
         self.ends: dict[int, datetime] = {}
         self._pace, self._load_s = pace or 0.0, load_s or 0.0
-        self._windows, self._grace = windows, timedelta(seconds=grace_s)
+        self._windows, self._grace = windows, grace
         self._closes_at: datetime | None = None
         self._is_whole = False
         """Whether nothing has been begun in the window that was waited for before it opened."""

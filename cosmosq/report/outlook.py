@@ -23,7 +23,8 @@ class Rules:
     """When jobs may be begun on a host."""
 
     windows: Windows = field(default_factory=Windows)
-    grace_s: float = 0.0
+    grace: timedelta = timedelta(0)
+    """A job may be expected to end so long after its window."""
 
 
 OF_JOBS = ("expected_at", "line")
@@ -171,7 +172,7 @@ def _course(
 ) -> Course:
     """From now to the end of all that runs."""
     course = Course(
-        pace=_pace(tempo, running, now), load_s=tempo.load_s, now=now, windows=rules.windows, grace_s=rules.grace_s
+        pace=_pace(tempo, running, now), load_s=tempo.load_s, now=now, windows=rules.windows, grace=rules.grace
     )
     if current is not None and (running or current.load_s is not None):
         course.find(text_digest(key_of_jobs(current.key)), current, now)

@@ -68,4 +68,4 @@ def rules_of(session: Session, config: Config, host: str, now: datetime) -> Rule
     is_there = worker is not None and now - worker.heartbeat_at < timedelta(seconds=2 * config.lease_s)
     told = worker.limits.get("windows", {}).get(host) if worker is not None and is_there else None
     windows: Windows = known.windows if told is None else parse_windows(told)
-    return Rules(windows=windows, grace_s=known.window_grace)
+    return Rules(windows=windows, grace=timedelta(seconds=known.window_grace))

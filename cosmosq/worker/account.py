@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from cosmosq.report.outlook import Rules
 from cosmosq.report.spending import Spent
 from cosmosq.status import ENDED, Status
 from cosmosq.worker.gate import Gate, Refusal
-from cosmosq.worker.limits import Limits, Tally, closed, ends_too_late, too_late
+from cosmosq.worker.limits import Limits, Tally, closed, overdue, too_late
 
 SPENT_S = 1.0
 """For so long, what has been spent is not added up anew."""
@@ -60,11 +60,13 @@ class Account:
         with self._lock, self._ledger.read() as session:
             ends = outlook.running_ends(session, host, self._tempo(session, host), now)
         rules = self._rules(host)
-        late = {job_id: ends_too_late(job_id, ends[job_id], rules, now) for job_id in job_ids if job_id in ends}
+        late = {job_id: overdue(job_id, ends[job_id], rules, now) for job_id in job_ids if job_id in ends}
         return {job_id: refusal for job_id, refusal in late.items() if refusal is not None}
 
     def _rules(self, host: str) -> Rules:
-        return Rules(windows=self.limits.windows_of(host), grace_s=self._config.host(host).window_grace)
+        return Rules(
+            windows=self.limits.windows_of(host), grace=timedelta(seconds=self._config.host(host).window_grace)
+        )
 
     def _too_long(self, session: Session, host: str, job: Waiting, tally: Tally, now: datetime) -> Refusal | None:
         would = outlook.prospect(session, host, job.id, self._tempo(session, host), now)

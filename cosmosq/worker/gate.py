@@ -2,7 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import ColumnElement
@@ -20,7 +20,7 @@ class Refusal:
     """Whether it holds for as long as this worker lives: with nothing else to do, it ends."""
     until_at: datetime | None = None
     """When it is over by itself, if that is known."""
-    others: ColumnElement[bool] | None = None
+    others: ColumnElement[bool] | None = field(default=None, compare=False)
     """Condition on Job of those that may start before it; None: all behind it wait too."""
 
 

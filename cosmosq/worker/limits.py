@@ -1,12 +1,13 @@
 """What a worker is allowed: when it may start jobs, how many, and for how much time and money. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from cosmosq.models import Job
 from cosmosq.moments import clock
+from cosmosq.report.durations import duration
 from cosmosq.report.outlook import Prospect, Rules, fits
 from cosmosq.report.spending import money
 from cosmosq.windows import Windows
@@ -121,23 +122,25 @@ def closed(windows: Windows, now: datetime) -> Refusal | None:
 
 def too_late(job_id: int, would: Prospect, rules: Rules, now: datetime) -> Refusal | None:
     """Why a job is too long for what is left of the window."""
-    refusal = ends_too_late(job_id, would.ends_at, rules, now)
-    if refusal is None or refusal.until_at is None:
-        return None
-    latest = refusal.until_at + timedelta(seconds=rules.grace_s)
-    return replace(refusal, others=_shorter(would, (latest - would.ends_at).total_seconds() + would.job_s))
-
-
-def ends_too_late(job_id: int, ends_at: datetime, rules: Rules, now: datetime) -> Refusal | None:
-    """Why a job that would end then is not to begin in the window that is open."""
     closes_at = rules.windows.closes_at(now)
-    if closes_at is None or ends_at <= closes_at + timedelta(seconds=rules.grace_s):
+    if closes_at is None or would.ends_at <= closes_at + rules.grace:
         return None
-    return Refusal(
-        reason=f"job {job_id} would end at about {clock(ends_at, now)}, "
-        f"after the window that ends at {clock(closes_at, now)}",
-        until_at=closes_at,
-    )
+    left_s = (closes_at + rules.grace - would.ends_at).total_seconds() + would.job_s
+    # Not when it would end: that is another time at every look.
+    reason = f"job {job_id} takes about {duration(would.job_s)} and would end after the window, {_end(closes_at, now)}"
+    return Refusal(reason=reason, until_at=closes_at, others=_shorter(would, left_s))
+
+
+def overdue(job_id: int, ends_at: datetime, rules: Rules, now: datetime) -> Refusal | None:
+    """Why a job that was let pass, and has not begun, will end too late for the window."""
+    closes_at = rules.windows.closes_at(now)
+    if closes_at is None or ends_at <= closes_at + rules.grace:
+        return None
+    return Refusal(reason=f"job {job_id} would end after the window, {_end(closes_at, now)}", until_at=closes_at)
+
+
+def _end(closes_at: datetime, now: datetime) -> str:
+    return f"which ends at {clock(closes_at, now)}"
 
 
 def _final(reason: str) -> Refusal:

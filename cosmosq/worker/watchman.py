@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import Session
@@ -21,6 +21,9 @@ from cosmosq.worker.limits import Limits
 from cosmosq.worker.line import Line
 
 log = logging.getLogger(__name__)
+
+QUIET = timedelta(seconds=10)
+"""For so long, other numbers in the same reason are nothing new."""
 
 
 class Watchman:
@@ -43,20 +46,27 @@ class Watchman:
         self._ledger, self._lines, self._limits = ledger, lines, limits
         self._heirs, self._announce = frozenset(heirs), announce
         self._reasons: dict[str, Refusal | None] = {}
+        self._noted: dict[str, Refusal | None] = {}
+        self._quiet_until: dict[str, datetime] = {}
         self._closing: dict[str, Spell] = {}
         self._told: dict[str, datetime] = {}
 
     def look(self, now: datetime) -> None:
         """One round: what changed is written into the ledger."""
         for host, line in self._lines.items():
-            refusal = line.standstill()
-            if _words(refusal) != _words(self._reasons.get(host)):
-                registry.tell(self._ledger, host, refusal, now)
-                # Of a final one it is said when the worker ends for it.
-                tell = log.info if refusal and refusal.is_final else self._announce
-                tell(f"{host}: nothing starts: {refusal.reason}" if refusal else f"{host}: jobs may start")
-            self._reasons[host] = refusal
+            self._look_for_reason(host, line.standstill(), now)
             self._look_for_window_end(host, line, now)
+
+    def _look_for_reason(self, host: str, refusal: Refusal | None, now: datetime) -> None:
+        before = self._reasons.get(host)
+        self._reasons[host] = refusal
+        if refusal == self._noted.get(host) or (_is_same_kind(before, refusal) and now < self._quiet_until[host]):
+            return
+        self._noted[host], self._quiet_until[host] = refusal, now + QUIET
+        registry.tell(self._ledger, host, refusal, now)
+        # Of a final one it is said when the worker ends for it.
+        tell = log.info if refusal and refusal.is_final else self._announce
+        tell(f"{host}: nothing starts: {refusal.reason}" if refusal else f"{host}: jobs may start")
 
     def reason_to_stop(self) -> Refusal | None:
         """The limit for which none of the hosts has anything left to do."""
@@ -86,8 +96,11 @@ class Watchman:
                 _sound_end(session, host, spell, now)
 
 
-def _words(refusal: Refusal | None) -> tuple[object, ...] | None:
-    return None if refusal is None else (refusal.reason, refusal.until_at)
+def _is_same_kind(one: Refusal | None, other: Refusal | None) -> bool:
+    """Whether at most the numbers in the reason differ, which do at every look."""
+    if one is None or other is None:
+        return one is other
+    return (one.is_final, one.until_at) == (other.is_final, other.until_at)
 
 
 def _is_told(session: Session, host: str, spell: Spell) -> bool:

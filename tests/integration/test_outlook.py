@@ -171,7 +171,7 @@ def test_grace_lets_the_last_job_end_after_the_window(ledger: Ledger) -> None:
         _past(session)
         job = make_job(session, parameters={"num_steps": 180}, session_key=KEY)
     assert _seconds(_night(ledger)) == {job.id: LEFT_S + PAUSE_S + 1840}
-    rules = Rules(windows=NIGHT.windows, grace_s=40)
+    rules = Rules(windows=NIGHT.windows, grace=timedelta(seconds=40))
     with ledger.read() as session:
         found = outlook(session, "sim", rules, max_overtake=100, now=NOW)
     assert _seconds(found) == {job.id: 1840}
