@@ -118,7 +118,8 @@ def _same(session: Session, digest: str, sha256: str) -> int | None:
         select(Job.id)
         .join(Attempt, Attempt.job_id == Job.id)
         .join(Artifact, Artifact.attempt_id == Attempt.id)
-        .where(Job.digest == digest, Job.status == Status.SUCCEEDED, Artifact.sha256 == sha256)
+        .where(Job.digest == digest, Job.status == Status.SUCCEEDED)
+        .where(Artifact.sha256 == sha256, Artifact.pruned_at.is_(None))
     )
     return session.scalar(statement.limit(1))
 

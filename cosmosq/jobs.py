@@ -108,12 +108,16 @@ def retry(ledger: Ledger, ids: Iterable[int], now: datetime) -> list[int]:
 
 def _with_dependents(session: Session, job_id: int, now: datetime, forgiven: dict[str, object]) -> list[int]:
     """Queue those again that were cancelled only because this job did not succeed."""
-    waiting = select(Dependency.job_id).where(Dependency.depends_on_id == job_id, Dependency.need != Need.END)
-    given_up = select(Job.id).where(Job.id.in_(waiting), Job.status == Status.CANCELLED, Job.error == "dependency")
-    queued = []
-    for dependent in session.scalars(given_up).all():
-        if move(session, dependent, Status.QUEUED, now, **forgiven):
-            queued += [dependent, *_with_dependents(session, dependent, now, forgiven)]
+    queued: list[int] = []
+    retried = [job_id]
+    while retried:
+        needed = retried.pop()
+        waiting = select(Dependency.job_id).where(Dependency.depends_on_id == needed, Dependency.need != Need.END)
+        given_up = select(Job.id).where(Job.id.in_(waiting), Job.status == Status.CANCELLED, Job.error == "dependency")
+        waits = session.scalars(given_up).all()
+        again = [each for each in waits if move(session, each, Status.QUEUED, now, **forgiven)]
+        queued += again
+        retried += again
     return queued
 
 

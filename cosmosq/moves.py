@@ -48,14 +48,18 @@ def refusal(session: Session, job_id: int, target: Status) -> str:
 def cancel_dependents(session: Session, job_id: int, now: datetime) -> set[int]:
     """Whoever waits for a job that will not succeed would wait for ever; returns their ids."""
     cancelled: set[int] = set()
-    waiting = (
-        select(Job.id)
-        .join(Dependency, Dependency.job_id == Job.id)
-        .where(Dependency.depends_on_id == job_id, Dependency.need != Need.END)
-        .where(Job.status.in_([Status.HELD, Status.QUEUED]))
-    )
-    for dependent in session.scalars(waiting).all():
-        why = f"job {job_id}, which it depends on, did not succeed"
-        if move(session, dependent, Status.CANCELLED, now, error="dependency", message=why, ended_at=now):
-            cancelled |= {dependent, *cancel_dependents(session, dependent, now)}
+    unsuccessful = [job_id]
+    while unsuccessful:
+        needed = unsuccessful.pop()
+        waiting = (
+            select(Job.id)
+            .join(Dependency, Dependency.job_id == Job.id)
+            .where(Dependency.depends_on_id == needed, Dependency.need != Need.END)
+            .where(Job.status.in_([Status.HELD, Status.QUEUED]))
+        )
+        why = f"job {needed}, which it depends on, did not succeed"
+        for dependent in session.scalars(waiting).all():
+            if move(session, dependent, Status.CANCELLED, now, error="dependency", message=why, ended_at=now):
+                cancelled.add(dependent)
+                unsuccessful.append(dependent)
     return cancelled

@@ -1,7 +1,10 @@
 """Jobs that wait for others: until those succeeded, or ended however."""
 
+import inspect
+import sys
 import tomllib
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -111,6 +114,24 @@ def test_retrying_brings_back_those_that_were_cancelled_for_want_of_it_alone(
         jobs.retry(ledger, [mixed], NOW)
     assert sorted(jobs.retry(ledger, [pair[1]], NOW)) == [pair[1], mixed]
     assert not can_start(ledger, mixed), "what is retried has not ended"
+
+
+def test_a_long_chain_is_cancelled_and_retried_as_a_whole(ledger: Ledger, pair: tuple[int, int]) -> None:
+    with ledger.write() as session:
+        row = session.get_one(Job, pair[0])
+        shared = {c.name: getattr(row, c.name) for c in Job.__table__.columns if c.name != "id"}
+        chain = [pair[0], *jobs.add(session, [shared] * 120, NOW)]
+        session.add_all(
+            Dependency(job_id=late, depends_on_id=early, need=Need.SUCCESS) for early, late in pairwise(chain)
+        )
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 150)
+    try:
+        end(ledger, pair[0], Status.FAILED)
+        assert [status(ledger, chain[place]) for place in (0, 1, 60, 120)] == ["failed"] + ["cancelled"] * 3
+        assert jobs.retry(ledger, [pair[0]], NOW) == chain
+    finally:
+        sys.setrecursionlimit(usual)
 
 
 def test_nobody_can_wait_for_what_is_not_there_or_has_failed(ledger: Ledger, pair: tuple[int, int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cosmosq import exports, imports, prompts
+from cosmosq import exports, imports, prompts, pruning
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import complete, kind_of
 from cosmosq.enqueue import enqueue, wishes_for
@@ -136,6 +136,9 @@ def test_imported_jobs_are_here_with_their_videos_and_come_once(
     assert [(each.id, each.new) for each in again] == [(1, False), (2, False), (3, False)]
     assert traces(workspace.root)["ledger.db"] == before["ledger.db"]
     assert not list(workspace.outputs_path.glob(".*"))
+    pruning.prune(ledger, workspace, before=now(), keep_rated=False, now=now())
+    restored = imports.import_all(ledger, workspace, [exported[4]], now=now())
+    assert [(each.id, each.new) for each in restored] == [(4, True)], "what was pruned may come back"
     night.ledger.close()
 
 

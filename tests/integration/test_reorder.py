@@ -219,7 +219,7 @@ def test_moving_while_a_worker_works(make: MakeNight) -> None:
     assert reorder.before(night.ledger, [ids[5]], ids[1], now()).recalled == tuple(ids[1:3])
     wait_for(lambda: is_waiting(night, ids[5], ids[1]), "the moved one in the inbox")
     assert reorder.last(night.ledger, [ids[1]], now()).recalled == (ids[1],)
-    reorder.first(night.ledger, [ids[2]], now())
+    reorder.first(night.ledger, [ids[4]], now())
     out, _ = worker.communicate(timeout=60)
     assert night.statuses() == ["succeeded"] * 6, out
     assert order_of(night) == [0, 4, 5, 2, 3, 1]
