@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from cosmosq import clips, enqueue, jobs, parcels, prompts
 from cosmosq.db import Ledger, insert_rows
+from cosmosq.engines.assignment import digest_of
 from cosmosq.engines.engine import get_engine
 from cosmosq.enqueue import Wish
+from cosmosq.errors import InvalidInput
 from cosmosq.exports import NAMES
 from cosmosq.files import part_of, publish, sha256_of, sync_folder, writing
-from cosmosq.models import Artifact, Attempt, Job, JobInput, JobLabel, Prompt
+from cosmosq.models import Artifact, Attempt, Job, JobInput, JobLabel, ParameterSet, Prompt
 from cosmosq.moves import record
 from cosmosq.parcels import Parcel
 from cosmosq.paths import Workspace
@@ -51,7 +53,9 @@ def import_all(ledger: Ledger, workspace: Workspace, folders: Sequence[Path], *,
 
 
 def _import(ledger: Ledger, workspace: Workspace, parcel: Parcel, now: datetime) -> Imported:
-    video = parcel.artifacts["video"]
+    with ledger.read() as session:
+        if there := _same(session, parcel):
+            return Imported(folder=str(parcel.folder), id=there, new=False)
     inputs = {role: (each.sha256, _keep(workspace, each)) for role, each in parcel.inputs.items()}
     paths = {role: path for role, (_, path) in inputs.items()}
     clip = clips.add_or_find(ledger, workspace, parcel.clip, paths, now=now)
@@ -62,11 +66,11 @@ def _import(ledger: Ledger, workspace: Workspace, parcel: Parcel, now: datetime)
     with writing(workspace.outputs_path):
         workspace.outputs_path.mkdir(parents=True, exist_ok=True)
         arrivals = Path(mkdtemp(dir=workspace.outputs_path, prefix=".importing-"))
-    final: Path | None = None
+    landed: Path | None = None
     try:
         _bring(parcel, arrivals)
         with ledger.write() as session:
-            if there := _same(session, digest, video.sha256):
+            if there := _same(session, parcel):
                 return Imported(folder=str(parcel.folder), id=there, new=False)
             name = _free_name(session, parcel.prompt_name)
             prompts.record(session, [replace(draft, name=name)], now)
@@ -74,13 +78,11 @@ def _import(ledger: Ledger, workspace: Workspace, parcel: Parcel, now: datetime)
             final = workspace.job_folder(now.astimezone(), job_id, name or parcel.text)
             _record_attempt(session, workspace, parcel, job_id, final, now)
             # Before the commit: what the ledger names is there.
-            with writing(final):
-                final.parent.mkdir(parents=True, exist_ok=True)
-                arrivals.rename(final)
-                sync_folder(final.parent)
+            _land(arrivals, final)
+            landed = final
     except BaseException:
-        if final is not None:
-            shutil.rmtree(final, ignore_errors=True)
+        if landed is not None:
+            shutil.rmtree(landed, ignore_errors=True)
         raise
     finally:
         shutil.rmtree(arrivals, ignore_errors=True)
@@ -113,13 +115,25 @@ def _bring(parcel: Parcel, arrivals: Path) -> None:
         arrivals.chmod(0o755)
 
 
-def _same(session: Session, digest: str, sha256: str) -> int | None:
+def _land(arrivals: Path, final: Path) -> None:
+    with writing(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        if final.exists() or final.is_symlink():
+            # The ledger may be an older copy, which gives ids anew.
+            raise InvalidInput(f"{final} is there already: move it away")
+        arrivals.rename(final)
+        sync_folder(final.parent)
+
+
+def _same(session: Session, parcel: Parcel) -> int | None:
+    """The job that made this very video with these parameters, whatever its clip is called here."""
     statement = (
         select(Job.id)
+        .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .join(Attempt, Attempt.job_id == Job.id)
         .join(Artifact, Artifact.attempt_id == Attempt.id)
-        .where(Job.digest == digest, Job.status == Status.SUCCEEDED)
-        .where(Artifact.sha256 == sha256, Artifact.pruned_at.is_(None))
+        .where(Job.status == Status.SUCCEEDED, ParameterSet.digest == digest_of(parcel.values))
+        .where(Artifact.sha256 == parcel.artifacts["video"].sha256, Artifact.pruned_at.is_(None))
     )
     return session.scalar(statement.limit(1))
 

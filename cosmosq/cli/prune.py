@@ -39,7 +39,11 @@ def prune(
         raise InvalidInput("--host and --no-hosts do not go together")
     names = [app.config.host(name).name for name in hosts] or ([] if no_hosts else list(app.config.hosts))
     now = utc_now()
-    before = now - parse_span(older_than)
+    span = parse_span(older_than)
+    try:
+        before = now - span
+    except OverflowError as error:
+        raise InvalidInput(f"--older-than {older_than}: that is before all times") from error
     found = []
     if not hosts:
         found += pruning.prune(

@@ -31,7 +31,7 @@ def prune(site: Site, *, before: datetime, dry_run: bool = False) -> list[Leavin
     """
     if not dry_run:
         sweep(site)
-    containers = {each.session for each in leftovers(site)}
+    containers = set() if dry_run else {each.session for each in leftovers(site)}
     found = [_sized(site, each) for each in _sessions(site, before) if PurePosixPath(each.path).name not in containers]
     if not dry_run:
         for each in found:

@@ -60,6 +60,7 @@ def test_prune_says_what_goes_and_show_and_report_say_that_it_went(
     [
         ((), 2, "--older-than"),
         (("--older-than", "soon"), 2, "is no length of time"),
+        (("--older-than", "999999999d"), 2, "before all times"),
         (("--older-than", "1d", "--host", "nowhere"), 3, "nowhere"),
         (("--older-than", "1d", "--host", "sim", "--no-hosts"), 2, "do not go together"),
     ],

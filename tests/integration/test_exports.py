@@ -142,6 +142,13 @@ def test_imported_jobs_are_here_with_their_videos_and_come_once(
     night.ledger.close()
 
 
+def test_what_was_made_here_is_known_whatever_its_clip_is_called(away: Night, exported: dict[int, Path]) -> None:
+    before = away.statuses()
+    done = imports.import_all(away.ledger, away.workspace, list(exported.values()), now=now())
+    assert [(each.id, each.new) for each in done] == [(1, False), (2, False), (4, False)]
+    assert away.statuses() == before
+
+
 def test_what_cannot_be_exported_is_refused_and_nothing_is_written(away: Night, tmp_path: Path) -> None:
     for ids, told in (([1, 5], "job 5 is queued"), ([3], "job 3 makes a prompt"), ([1, 3], "job 3 makes")):
         with pytest.raises(InvalidInput, match=told):
@@ -159,6 +166,21 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_written(away: Night, 
     with pytest.raises(InvalidInput, match="is there already"):
         exports.export(away.ledger, away.workspace, [2, 1], tmp_path / "to", now=now())
     assert len(list((tmp_path / "to").iterdir())) == 1
+
+
+def test_a_folder_that_is_in_the_way_is_not_touched(here: tuple[Workspace, Ledger], exported: dict[int, Path]) -> None:
+    workspace, ledger = here
+    at = now()
+    mine = workspace.job_folder(at.astimezone(), 1, "odd name's") / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(InvalidInput, match="is there already: move it away"):
+        imports.import_all(ledger, workspace, [exported[1]], now=at)
+    assert mine.read_text() == "mine"
+    assert [path.name for path in workspace.outputs_path.iterdir()] == [mine.parent.parent.name]
+    night = Night(workspace)
+    assert night.statuses() == []
+    night.ledger.close()
 
 
 def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
