@@ -11,6 +11,8 @@ from cosmosq.status import ENDED, UNSUCCESSFUL, Need, Status
 
 After = Mapping[int, Need]
 """What of which job must be there before another one starts."""
+MOST = 1_000
+"""Each is a row for each job that waits."""
 
 
 def check(session: Session, after: After) -> None:
@@ -18,8 +20,10 @@ def check(session: Session, after: After) -> None:
 
     Raises:
         NotFound: no such job.
-        InvalidInput: a job that was to succeed ended otherwise.
+        InvalidInput: a job that was to succeed ended otherwise, or there are too many.
     """
+    if len(after) > MOST:
+        raise InvalidInput(f"{len(after):,} jobs to wait for are more than {MOST:,}: wait for the last of them")
     statuses = dict(session.execute(select(Job.id, Job.status).where(Job.id.in_(after))).all())
     for job_id, need in after.items():
         if job_id not in statuses:

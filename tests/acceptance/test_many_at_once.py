@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.acceptance.command_line import COSMOSQ
 from tests.night import make_night, wait_for
 
-PROCESSES, JOBS = 6, 40
+PROCESSES, JOBS = 5, 40
 
 
 def test_processes_that_enqueue_at_once_lose_no_job(tmp_path: Path) -> None:

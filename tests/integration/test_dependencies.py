@@ -11,16 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from cosmosq import claims, dependencies, jobs, waiting
+from cosmosq import claims, dependencies, jobs, upsampling, waiting
 from cosmosq.claims import Outcome
 from cosmosq.config import parse_config
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import complete
-from cosmosq.enqueue import Wish, enqueue, wish_of
+from cosmosq.enqueue import Wish, enqueue, wish_of, wishes_for
 from cosmosq.errors import InvalidInput, MoveRefused, NotFound
 from cosmosq.models import Dependency, Job, Prompt, Video
+from cosmosq.report import rows
+from cosmosq.report.query import Filter
 from cosmosq.status import Kind, Need, Status
 from cosmosq.template import TEMPLATE
+from cosmosq.upsampling import Answer
 from tests.integration.test_reorder import fresh_line
 from tests.ledger_rows import NOW, make_prompt
 from tests.night import Night, now
@@ -140,6 +143,8 @@ def test_nobody_can_wait_for_what_is_not_there_or_has_failed(ledger: Ledger, pai
         put(ledger, 2, after=[99])
     with pytest.raises(InvalidInput, match=f"job {pair[0]} is failed: .*--after-any {pair[0]}"):
         put(ledger, 2, after=[pair[0]])
+    with pytest.raises(InvalidInput, match="1,001 jobs to wait for are more than 1,000"):
+        put(ledger, 2, after=range(1, 1_002))
     assert can_start(ledger, put(ledger, 2, after_any=[pair[0]]))
 
 
@@ -191,18 +196,17 @@ def test_jobs_wait_for_older_ones_alone_so_that_there_is_no_circle(wanted: list[
 def test_a_job_that_only_waits_for_an_upsampling_keeps_its_own_prompt(make: Callable[..., Night]) -> None:
     night = make()
     (prompt,) = night.add("a quiet kitchen")
-    (upsampling,) = night.upsample(prompt)
-    other = night.enqueue("a harbour")
+    (transfer,) = night.enqueue_upsampled(prompt)
+    (upsampling_id,) = night.job(transfer)["depends_on"]
+    host = night.config.host()
+    wishes = wishes_for(night.ledger, [prompt], {"edge.weight": 0.5})
+    (other,) = enqueue(night.ledger, host, wishes, now=now(), after={upsampling_id: Need.SUCCESS})
+    answer = Answer(text="a longer one", model="m", frames=(0,), width=1, height=1, tokens=1, upsample_s=0.1)
     with night.ledger.write() as session:
-        session.add(Dependency(job_id=other, depends_on_id=upsampling, need=Need.SUCCESS))
-    failing = night.enqueue("a third", seed=5)
-    with night.ledger.write() as session:
-        session.add(Dependency(job_id=failing, depends_on_id=other, need=Need.END))
-    night.work()
-    assert night.statuses() == ["succeeded"] * 3
-    assert night.job(other)["upsampled_text"] is None
-    started = {job_id: night.job(job_id)["started_at"] for job_id in (upsampling, other, failing)}
-    ended = {job_id: night.job(job_id)["ended_at"] for job_id in (upsampling, other, failing)}
-    assert started[other] >= ended[upsampling]
-    assert started[failing] >= ended[other]
-    assert started[failing] <= now()
+        upsampling.keep(session, upsampling_id, answer, simulated=True, now=now())
+    end(night.ledger, upsampling_id, Status.SUCCEEDED)
+    assert can_start(night.ledger, other.id)
+    assert [night.job(each)["upsampled_text"] for each in (transfer, other.id)] == ["a longer one", None]
+    with night.ledger.read() as session:
+        told = {row["id"]: (row["upsampled"], row["upsampled_prompt"]) for row in rows.stream(session, Filter())}
+    assert (told[transfer], told[other.id]) == ((True, "a longer one"), (False, None))

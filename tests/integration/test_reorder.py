@@ -213,7 +213,7 @@ def test_a_claimed_job_that_has_not_begun_is_asked_back_and_one_that_has_is_not(
 
 def test_moving_while_a_worker_works(make: MakeNight) -> None:
     night = make(simulator={"step_s": 0.05}, host={"prefetch": 2})
-    ids = [night.enqueue(seed=seed, num_steps=60 if seed == 0 else 3) for seed in range(6)]
+    ids = [night.enqueue(seed=seed, num_steps=40 if seed == 0 else 3) for seed in range(6)]
     worker = night.worker("--until-empty")
     wait_for(lambda: night.job(ids[0])["step"] and is_waiting(night, *ids[1:3]), "two in the inbox")
     assert reorder.before(night.ledger, [ids[5]], ids[1], now()).recalled == tuple(ids[1:3])
