@@ -11,7 +11,7 @@ from cosmosq.cli.app import App
 from cosmosq.errors import InvalidInput
 
 _OURS = ("install", "print_only")
-_OF_ONE_NIGHT = ("until_empty",)
+_OF_ONE_NIGHT = ("until_empty", "until", "max_jobs", "max_gpu_hours", "budget")
 """A worker that ends by itself is no service."""
 
 

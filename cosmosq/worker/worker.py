@@ -90,7 +90,14 @@ class Worker:
         finally:
             if measuring is not None:
                 measuring.end(leave=is_done)
-            registry.unregister(self.ledger, owner, datetime.now(UTC), keep_reasons=is_at_limit)
+            self._leave(owner, keep_reasons=is_at_limit)
+
+    def _leave(self, owner: str, *, keep_reasons: bool) -> None:
+        try:
+            registry.unregister(self.ledger, owner, datetime.now(UTC), keep_reasons=keep_reasons)
+        except Exception:
+            # What ended the worker is what a person must hear of; the next worker takes the row over.
+            log.exception("the worker could not take itself out of the ledger")
 
 
 @contextmanager
