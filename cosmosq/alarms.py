@@ -27,3 +27,13 @@ def sound(
         data: more of it, for programs; JSON.
     """
     session.add(Alarm(at=now, occasion=occasion, text=text, host=host, job_id=job_id, data=data))
+
+
+def sound_failure(
+    session: Session, job_id: int, host: str, status: str, error: str | None, message: str | None, now: datetime
+) -> None:
+    """A job has failed for good, or is blocked."""
+    why = ": ".join(word for word in (error, message) if word and word != status)
+    text = f"job {job_id} {status}{': ' if why else ''}{why[:500]}: `cosmosq show {job_id}` says more"
+    told = {"status": status, "error": error, "message": message}
+    sound(session, Occasion.JOB_FAILED, " ".join(text.split()), now, host=host, job_id=job_id, **told)

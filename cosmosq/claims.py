@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from cosmosq import offloading, upsampling, waiting
+from cosmosq import offloading, pauses, upsampling, waiting
+from cosmosq.alarms import sound_failure
+from cosmosq.breaker import Rule
 from cosmosq.db import Ledger
 from cosmosq.errors import StaleClaim
 from cosmosq.models import Artifact, Attempt, Event, Job
@@ -18,6 +20,8 @@ from cosmosq.moves import cancel_dependents, move, record
 from cosmosq.retries import Repeat, pause_s
 from cosmosq.status import UNSUCCESSFUL, Phase, Status
 from cosmosq.upsampling import Answer
+
+NEVER_STOP = Rule()
 
 
 def attempt_name(job_id: int, number: int) -> str:
@@ -98,6 +102,7 @@ def claim(
         )
         session.add(attempt)
         session.flush()
+        pauses.let_through(session, host, job.id, now)
         return Claim(
             job_id=job.id,
             attempt_id=attempt.id,
@@ -224,12 +229,19 @@ def give_back(ledger: Ledger, claim: Claim, reason: str, now: datetime) -> Statu
 
 
 def finish(
-    ledger: Ledger, claim: Claim, outcome: Outcome, *, retries: int, now: datetime, backoff_s: float = 0.0
+    ledger: Ledger,
+    claim: Claim,
+    outcome: Outcome,
+    *,
+    retries: int,
+    now: datetime,
+    backoff_s: float = 0.0,
+    rule: Rule = NEVER_STOP,
 ) -> Status:
     """End the attempt, exactly once, and move the job; returns the job's status.
 
     A failure that a repetition may cure sends the job back to the queue while `retries` are left, or however often
-    if it does not count.
+    if it does not count. Too many in a row pause the host, as `rule` says.
 
     Raises:
         StaleClaim: the job is no longer ours.
@@ -250,9 +262,10 @@ def finish(
         outcome = _offloaded(session, attempt, outcome, now)
         job = session.get_one(Job, claim.job_id)
         failed = outcome.status == Status.FAILED
+        stopped = outcome.status in (Status.FAILED, Status.CANCELLED)
         failures = job.failures + (failed and outcome.repeat != Repeat.UNCOUNTED)
         left = outcome.repeat == Repeat.UNCOUNTED or (outcome.repeat != Repeat.NEVER and job.failures < retries)
-        again = failed and left and job.cancel_requested_at is None
+        again = stopped and left and job.cancel_requested_at is None
         asked = failed and job.cancel_requested_at is not None
         target = Status.QUEUED if again else Status.CANCELLED if asked else outcome.status
         values: dict[str, Any] = {"failures": failures, "error": outcome.error, "message": outcome.message}
@@ -260,7 +273,14 @@ def finish(
             values["ended_at"] = now
         elif outcome.repeat == Repeat.BACKOFF and backoff_s:
             values["due_at"] = now + timedelta(seconds=pause_s(backoff_s, failures))
-        return _leave(session, claim, target, now, values)
+        left_as = _leave(session, claim, target, now, values)
+        if left_as in (Status.FAILED, Status.BLOCKED):
+            sound_failure(session, claim.job_id, claim.host, left_as, outcome.error, outcome.message, now)
+        if outcome.status == Status.SUCCEEDED:
+            pauses.note_success(session, claim.host)
+        elif failed and outcome.error:
+            pauses.note_failure(session, claim.host, outcome.error, rule, now, job=claim.job_id)
+        return left_as
 
 
 def _offloaded(session: Session, attempt: Attempt, outcome: Outcome, now: datetime) -> Outcome:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosmosq.config_keys import AUTO_BATCH, HOST_KEYS, LOAD_SERVES, TOP_KEYS, Key, is_name
+from cosmosq.breaker import Rule
+from cosmosq.config_keys import AUTO, AUTO_BATCH, HOST_KEYS, LOAD_SERVES, TOP_KEYS, Key, is_name
 from cosmosq.errors import InvalidConfig, NotFound
 from cosmosq.notify_keys import NOTIFY_KEYS
 from cosmosq.retries import REPEATS, Repeat
@@ -48,6 +49,7 @@ class HostConfig:
     window_grace: float
     price_per_hour: float
     currency: str
+    timeout_s: float | str
     simulator: Mapping[str, Any]
 
     @property
@@ -63,7 +65,7 @@ class HostConfig:
     @property
     def largest_batch(self) -> int:
         """How many videos are generated at once at most; what `auto` comes to is found out on the host."""
-        return AUTO_BATCH if self.batch_size == "auto" else int(self.batch_size)
+        return AUTO_BATCH if self.batch_size == AUTO else int(self.batch_size)
 
     @property
     def ahead(self) -> int:
@@ -93,11 +95,18 @@ class Config:
     retries: int
     backoff_s: float
     repeat: Mapping[str, str]
+    stop_after_failures: int
+    probe_after_s: float
     max_overtake: int
     lease_s: float
     measure: bool
     notify: NotifyConfig
     hosts: Mapping[str, HostConfig]
+
+    @property
+    def breaker(self) -> Rule:
+        """When failures in a row pause a host."""
+        return Rule(stop_after_failures=self.stop_after_failures, probe_after_s=self.probe_after_s)
 
     def repeat_of(self, error: str | None) -> Repeat:
         """How a job is repeated after this error."""

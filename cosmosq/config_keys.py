@@ -82,6 +82,7 @@ def _is_repeat(value: object) -> bool:
     )
 
 
+AUTO = "auto"
 AUTO_BATCH = 8
 """Where `batch_size = "auto"` ends: more at once only makes a failure dearer."""
 LOAD_SERVES = 8
@@ -116,6 +117,20 @@ TOP_KEYS = (
         allowed=f"a table of {', '.join(REPEATS)} with {', '.join(Repeat)}",
         meaning="How jobs are repeated after an error, where it is not to be as under Errors of jobs.",
         accepts=_is_repeat,
+    ),
+    Key(
+        name="stop_after_failures",
+        default=3,
+        allowed="an integer from 0 to 1000; 0: never",
+        meaning="So many failures in a row that tell against a host, as under Errors of jobs, pause it.",
+        accepts=_whole(0, 1000),
+    ),
+    Key(
+        name="probe_after_s",
+        default=300,
+        allowed="a number of at least 0",
+        meaning="Seconds before such a host is tried with one job; twice as long after each that fails, up to an hour.",
+        accepts=_seconds(0),
     ),
     Key(
         name="max_overtake",
@@ -274,7 +289,7 @@ HOST_KEYS = (
         default=1,
         allowed="an integer from 1 to 64, or auto",
         meaning="In command mode, how many videos are generated at once.",
-        accepts=lambda value: value == "auto" or _whole(1, 64)(value),
+        accepts=lambda value: value == AUTO or _whole(1, 64)(value),
     ),
     Key(
         name="num_gpus",
@@ -331,6 +346,13 @@ HOST_KEYS = (
         allowed="a currency, e.g. USD, EUR, €",
         meaning="What the price is in.",
         accepts=_is_currency,
+    ),
+    Key(
+        name="timeout_s",
+        default=AUTO,
+        allowed="auto, or a number of at least 0; 0: never",
+        meaning="A generation that takes longer is stopped; `auto`: 4 × what earlier ones lead one to expect.",
+        accepts=lambda value: value == AUTO or _seconds(0)(value),
     ),
     Key(
         name="simulator",

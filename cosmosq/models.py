@@ -8,7 +8,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0011"
+REVISION = "0012"
 """The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
 
 
@@ -479,6 +479,35 @@ class Delivery(Base):
     error: Mapped[str | None] = mapped_column(Text)
     """Why it was given up; null with `ended_at`: delivered."""
     __table_args__ = (Index("ix_deliveries_way_taken_at", "way", "taken_at"),)
+
+
+class Pause(Base):
+    """Nothing new starts on a host; a person and the breaker may both have paused it."""
+
+    __tablename__ = "pauses"
+    host: Mapped[str] = mapped_column(String(60), primary_key=True)
+    """`*` for all."""
+    paused_by: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """`person` or `breaker`."""
+    since: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(Text)
+    at_once: Mapped[bool] = mapped_column(default=False)
+    """Whether what is generated is stopped as well."""
+    tries: Mapped[int] = mapped_column(default=0)
+    """Probes that have failed since the breaker paused the host."""
+    probe_at: Mapped[datetime | None]
+    """When the breaker lets one job through."""
+    probe_job_id: Mapped[int | None]
+    """The one that it let through last; the job may be forgotten by now."""
+
+
+class Streak(Base):
+    """Failures in a row on a host that tell against the host; none after a success."""
+
+    __tablename__ = "streaks"
+    host: Mapped[str] = mapped_column(String(60), primary_key=True)
+    failures: Mapped[list[Any]] = mapped_column(JSON)
+    """Oldest first: whose failure it was, as in `job 12`, and its error."""
 
 
 class Event(Base):

@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from cosmosq.models import Dependency, Event, Job
-from cosmosq.status import Need, Status, sources
+from cosmosq.status import UNSUCCESSFUL, Need, Status, sources
 
 
 def move(
@@ -43,6 +43,18 @@ def refusal(session: Session, job_id: int, target: Status) -> str:
     status = session.scalar(select(Job.status).where(Job.id == job_id))
     remedy = "`cosmosq enqueue --again` repeats it" if status == Status.SUCCEEDED else "see `cosmosq status`"
     return f"job {job_id} is {status} and cannot become {target}: {remedy}"
+
+
+def hopeless() -> Select[int, str, int]:
+    """Jobs that wait for one that did not succeed: id, host, and the id of that one."""
+    needed = aliased(Job)
+    return (
+        select(Job.id, Job.host, needed.id)
+        .join(Dependency, Dependency.job_id == Job.id)
+        .join(needed, needed.id == Dependency.depends_on_id)
+        .where(Job.status.in_([Status.HELD, Status.QUEUED]), needed.status.in_(UNSUCCESSFUL))
+        .order_by(Job.id)
+    )
 
 
 def cancel_dependents(session: Session, job_id: int, now: datetime) -> set[int]:

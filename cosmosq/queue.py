@@ -86,6 +86,17 @@ class Queue:
         """Number of tickets that nobody has taken."""
         return int(self._huey.storage.queue_size())
 
+    def tickets(self) -> dict[int, int]:
+        """Job by ticket, of those that nobody has taken."""
+        with self._huey.storage.db() as cursor:
+            cursor.execute("select id, data from task where queue = ?", (self._huey.name,))
+            return {number: int(json.loads(bytes(data))[2]) for number, data in cursor.fetchall()}
+
+    def drop(self, tickets: Sequence[int]) -> None:
+        """Take tickets away, by their numbers."""
+        with self._huey.storage.db(commit=True) as cursor:
+            cursor.executemany("delete from task where id = ?", [(number,) for number in tickets])
+
     def consumer(self, answer: Callable[[int], None], *, threads: int) -> "TicketConsumer":
         """Huey's consumer with so many threads; `answer` is called with the job id of each ticket."""
         self._answer = answer

@@ -1,4 +1,4 @@
-"""Writes REFERENCE.md, and the drawing of statuses in docs/architecture.md, from the code.
+"""Writes REFERENCE.md, and drawing and table in docs/architecture.md, from the code.
 
 python docs/reference.py            write both
 python docs/reference.py --check    exit 1 and name the difference if one is stale
@@ -24,6 +24,7 @@ from cosmosq import config_keys, errors, models, notify_keys, retries, status
 from cosmosq.cli import cli, guard
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
 from cosmosq.measures.catalogue import OURS
+from cosmosq.recovery.table import CASES, TABLE
 from cosmosq.report import rows
 from cosmosq.session import outcome
 from cosmosq.template import TEMPLATE
@@ -33,6 +34,7 @@ REMOTE = ROOT / "remote_scripts"
 REFERENCE = ROOT / "REFERENCE.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 BEGIN, END = "<!-- written by docs/reference.py -->", "<!-- until here -->"
+"""Between two such lines is written, in docs/architecture.md first the drawing, then the table of recovery."""
 
 INTRODUCTION = """\
 # Reference
@@ -68,9 +70,11 @@ ERRORS = {
     "cancelled": "A person cancelled the job.",
     "blocked": "The guardrail refused the prompt or the video.",
     "dependency": "A job that this one depends on did not succeed.",
+    "paused": "`cosmosq pause --now` stopped it while it was generated.",
     "lost": "The session is gone without a word: the host rebooted, or somebody killed it.",
     "crashed": "The session's process ended without a word about the attempt.",
     "stalled": "The session said nothing for `stall_s` seconds and was ended.",
+    "timed_out": "It was generated for longer than `timeout_s`, and stopped.",
     "input_changed": "An input video is missing or is not the file that was enqueued.",
     "bad_output": "The video did not come home whole, or cannot be decoded.",
     "host_failed": "A command on the host failed.",
@@ -103,11 +107,13 @@ def difference(path: Path, wanted: str) -> list[str]:
 
 
 def architecture() -> str:
-    """docs/architecture.md with the drawing of statuses renewed."""
-    text = ARCHITECTURE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{drawing()}{END}{after}"
+    """docs/architecture.md with the drawing of statuses and the table of recovery renewed."""
+    written, rest = "", ARCHITECTURE.read_text(encoding="utf-8")
+    for make in (drawing, remains):
+        before, _, rest = rest.partition(BEGIN)
+        _, _, rest = rest.partition(END)
+        written += f"{before}{BEGIN}\n{make()}{END}"
+    return written + rest
 
 
 def reference() -> str:
@@ -124,6 +130,7 @@ def reference() -> str:
         ("Events of a session", session_events),
         ("Measures", measures),
         ("Alarms", alarms),
+        ("Findings of the doctor", findings),
         ("CSV columns", csv_columns),
         ("JSON", json_fields),
         ("Tables of the ledger", tables),
@@ -234,6 +241,18 @@ def drawing() -> str:
     return f"```mermaid\nstateDiagram-v2\n{begin}{''.join(arrows)}```\n"
 
 
+def remains() -> str:
+    """What is found after an end without a word, and what is done."""
+    return table(("what is found", "what is done"), ((line.found, line.done) for line in TABLE))
+
+
+def findings() -> str:
+    """What `cosmosq doctor` may find."""
+    lines = ((f"`{case.name}`", case.remedy, "" if case.is_slow else "yes") for case in CASES)
+    heading = "What `cosmosq doctor` and a worker look for; docs/architecture.md says more.\n"
+    return f"{heading}\n{table(('case', 'remedy', 'every minute'), lines)}"
+
+
 def phases() -> str:
     """The phases of an attempt in their order."""
     named = " → ".join(f"`{phase}`" for phase in status.Phase)
@@ -244,15 +263,25 @@ def job_errors() -> str:
     """The error classes; fails if the list above has not all that the code uses, or more."""
     used = error_names()
     refuse_gap("ERRORS", set(ERRORS), used)
+    refuse_gap("FAULTS", set(retries.FAULTS), used)
     lines = (
-        (f"`{name}`", f"`{retries.REPEATS.get(name, retries.Repeat.NEVER)}`", ERRORS[name]) for name in sorted(used)
+        (
+            f"`{name}`",
+            f"`{retries.REPEATS.get(name, retries.Repeat.NEVER)}`",
+            f"`{retries.FAULTS[name]}`",
+            ERRORS[name],
+        )
+        for name in sorted(used)
     )
-    docs = member_docs(retries)["Repeat"]
-    rules = table(("repeated", "meaning"), ((f"`{rule}`", docs[rule.name]) for rule in retries.Repeat))
+    docs = member_docs(retries)
+    rules = table(("repeated", "meaning"), ((f"`{rule}`", docs["Repeat"][rule.name]) for rule in retries.Repeat))
+    faults = table(("tells against", "meaning"), ((f"`{f}`", docs["Fault"][f.name]) for f in retries.Fault))
     heading = (
-        "What `error` says of a job that did not succeed, and how the job is repeated unless `repeat` says otherwise.\n"
+        "What `error` says of a job that did not succeed, how the job is repeated unless `repeat` says otherwise, and\n"
+        "whom it tells against.\n"
     )
-    return f"{heading}\n{table(('error', 'repeated', 'meaning'), lines)}\n{rules}"
+    listed = table(("error", "repeated", "tells against", "meaning"), lines)
+    return f"{heading}\n{listed}\n{rules}\n{faults}"
 
 
 def error_names() -> set[str]:

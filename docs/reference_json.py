@@ -8,10 +8,11 @@ from reference_sweeps import LIST_JSON, PREVIEW_JSON
 from reference_sweeps import SHOW_JSON as SWEEP_JSON
 from reference_tables import names, table
 
-from cosmosq import checks, clips, enqueue, imports, prompts, pruning, ratings, schedules, upsampling
+from cosmosq import checks, clips, enqueue, imports, models, prompts, pruning, ratings, schedules, upsampling
 from cosmosq.config import HostConfig
 from cosmosq.report import failures, forecast, measures, outlook, pulse, query, scores, standing, tables, totals
 from cosmosq.session import census, container, preview
+from cosmosq.worker import checkup
 
 STATUS_JSON = (*query.JOB_FIELDS, "prompt_name", *query.PROGRESS_FIELDS, "phase_at")
 QUEUE_JSON = (
@@ -39,6 +40,7 @@ def json_fields() -> str:
             names(STATUS_JSON) + "; `status` also `expected_at` and `waits_for`, `run` also `output_path`",
         ),
         ("`status --queue`", "array", names(QUEUE_JSON)),
+        ("`pause`, `resume`", "array", names(column.name for column in models.Pause.__table__.columns)),
         ("`show`", "object", names(SHOW_JSON)),
         ("`measure`", "array", names(("id", "measurements", "not_measured"))),
         ("`enqueue`", "array", names(field.name for field in fields(enqueue.Enqueued))),
@@ -88,6 +90,7 @@ def json_fields() -> str:
         ("`prune`", "array", names(field.name for field in fields(pruning.Leaving))),
         ("`notify list`", "array", names(NOTIFY_JSON)),
         ("… each of its `deliveries`; `notify test`", "array", f"{names(DELIVERY_JSON)}; {names(TEST_JSON)}"),
+        ("`doctor`", "array", names(field.name for field in fields(checkup.Found))),
         ("`db check`; `db backup`", "object", names(("path", "ok", "problems")) + "; `path`"),
         ("`demo`", "object", names(("workspace", "page", "jobs", "sessions"))),
     )

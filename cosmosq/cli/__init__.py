@@ -36,10 +36,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rate": ("rate", "Rate videos."),
     "measure": ("measure", "Measure the videos that jobs made."),
     "notify": ("notify", "Be told of what happens."),
+    "pause": ("pause", "Let nothing new start."),
+    "resume": ("pause", "Lift pauses."),
     "report": ("report", "Say what the jobs made."),
     "export": ("parcel", "Write jobs as folders that stand for themselves."),
     "import": ("parcel", "Take exported jobs into this workspace."),
     "prune": ("prune", "Remove old results, here and on the hosts."),
+    "doctor": ("doctor", "Look for what a crash has left behind, and mend it."),
     "db": ("db", "Look after the ledger."),
     "demo": ("demo", "Run a small night on the simulated engine."),
 }

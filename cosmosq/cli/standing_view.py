@@ -80,7 +80,7 @@ def _pulse(pulse: "Pulse") -> str:
 
 def _queue_cells(host: "Outlook") -> Sequence[object]:
     where = (host.host, host.running, host.queued, host.session_id, host.session, host.served, host.loads)
-    return (*where, duration(host.left_s), output.clock(host.ends_at))
+    return (*where, *((host.paused, "") if host.paused else (duration(host.left_s), output.clock(host.ends_at))))
 
 
 def say_standing(host: str, future: "Outlook | None", how: "Standing", *, is_waiting: bool) -> None:
@@ -99,7 +99,7 @@ def say_standing(host: str, future: "Outlook | None", how: "Standing", *, is_wai
 
 
 def _end(future: "Outlook") -> str:
-    if future.ends_at is None:
+    if future.ends_at is None or future.paused:
         return ""
     loads = f", {future.loads} model load{'s' if future.loads != 1 else ''} to come" if future.loads else ""
     return f"all done in about {duration(future.left_s)}, at {output.clock(future.ends_at)}{loads}"

@@ -93,7 +93,8 @@ def expected_times(app: App, session: "Session", hosts: Iterable[str], *, queued
 def _show_jobs(
     app: App, criteria: Criteria, ids: list[int], newest: int | None, *, in_line: bool, as_json: bool
 ) -> None:
-    from cosmosq import dependencies
+    from cosmosq import dependencies, pauses
+    from cosmosq.cli.pause import lines
     from cosmosq.report import outlook, query
     from cosmosq.report.pulse import hosts_with_workers
 
@@ -101,6 +102,7 @@ def _show_jobs(
     most = newest if newest or as_json else _SHOWN
     with app.ledger.read() as session:
         counts = query.counts(session, which)
+        paused = pauses.in_force(session, which.host)
         rows = query.jobs(session, which, newest=None if in_line else most)
         waiting = {row["host"] for row in rows if row["status"] in _IN_LINE}
         known = [host for host in sorted(waiting) if in_line or outlook.is_known(session, host)]
@@ -115,10 +117,16 @@ def _show_jobs(
     expected = {job_id: at for host in outlooks.values() for job_id, at in host.expected_at.items()}
     told = ("expected_at", expected.get), ("waits_for", lambda job_id: needs.get(job_id, []))
     rows = [{**row, **{name: of(row["id"]) for name, of in told}} for row in rows]
+    for row in rows:
+        if row["status"] == Status.QUEUED and row["host"] in outlooks and outlooks[row["host"]].paused:
+            # What waits on a paused host ends nobody knows when.
+            row["expected_at"] = None
     if as_json:
         output.emit_json(rows)
         return
     _render(counts, rows, "later ones" if in_line else "older ones")
+    for line in lines(paused):
+        output.say(line)
     for host, how in hosts.items():
         say_standing(host, outlooks.get(host), how, is_waiting=host in waiting)
     # Where nothing waits, nobody needs to know that nobody works.

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, func, select
 from sqlalchemy.orm import Session
 
-from cosmosq import dependencies, policy
+from cosmosq import dependencies, pauses, policy
 from cosmosq.engines.engine import UPSAMPLING_KEYS, key_of_jobs, text_digest
 from cosmosq.models import Attempt, EngineSession, Job, ParameterSet
 from cosmosq.policy import Waiting
@@ -51,6 +51,8 @@ class Outlook:
     left_s: float | None
     """Seconds until all that is queued has ended; None also if some of it fits into no run window."""
     ends_at: datetime | None
+    paused: str | None
+    """Why nothing new starts there; the rest is told as if it did."""
     expected_at: Mapping[int, datetime] = field(default_factory=dict)
     """When each running or queued job will have ended, by id."""
     line: tuple[int, ...] = ()
@@ -116,6 +118,7 @@ def outlook(
         busy_s=course.busy_s if is_known else None,
         left_s=max(0.0, (course.at - now).total_seconds()) if has_end else None,
         ends_at=course.at if has_end else None,
+        paused=next(map(pauses.words, pauses.in_force(session, host)), None),
         expected_at=course.ends if is_known else {},
         line=tuple(course.ends),
     )

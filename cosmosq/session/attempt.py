@@ -11,9 +11,9 @@ from cosmosq.claims import Claim, Outcome
 from cosmosq.config_keys import OFFLOADABLE
 from cosmosq.errors import CosmosqError, HostFailed, StaleClaim, StorageFailed, Unreachable
 from cosmosq.retries import Repeat
-from cosmosq.session import answers, events, outcome, remote, results
+from cosmosq.session import answers, events, outcome, remote, results, stops
 from cosmosq.session.events import Ending
-from cosmosq.session.flight import Abandoned, Accepted, Flight, Recall, Returned
+from cosmosq.session.flight import Abandoned, Accepted, Flight, Recall, Returned, Stopped
 from cosmosq.session.folder import video_path
 from cosmosq.session.order import Order, load_order
 from cosmosq.session.remote import RemoteSession
@@ -49,8 +49,8 @@ def serve(site: Site, slot: Slot, flight: Flight) -> Status:
         flight.has_landed = True
         ended = _with_logs(site, claim, outcome.failed(error, site.settings), folder)
     claims.enter(site.ledger, claim, Phase.RECORDING, site.now())
-    retries, backoff_s = site.settings.retries, site.settings.backoff_s
-    status = claims.finish(site.ledger, claim, ended, retries=retries, backoff_s=backoff_s, now=site.now())
+    retries, backoff_s, rule = site.settings.retries, site.settings.backoff_s, site.settings.breaker
+    status = claims.finish(site.ledger, claim, ended, retries=retries, backoff_s=backoff_s, rule=rule, now=site.now())
     log.info("attempt ended: %s", ended.status, extra={"job": claim.job_id, "attempt": claim.number})
     return status
 
@@ -103,7 +103,7 @@ def _submit(site: Site, session: RemoteSession, flight: Flight, order: Order) ->
         site.host.write(session.folder.inbox(claim.attempt_id, claim.name), json.dumps(message).encode())
     except HostFailed:
         # It may be there all the same, and then it will be done.
-        if _recall(site, session, flight, is_cancelled=False):
+        if _recall(site, session, flight, Recall(Returned("not sent"))):
             raise
 
 
@@ -116,19 +116,22 @@ def _await_ending(site: Site, session: RemoteSession, flight: Flight) -> Ending:
                 return ending
             case Accepted():
                 claims.enter(site.ledger, claim, Phase.GENERATING, site.now())
-            case Recall(error=error):
-                if _recall(site, session, flight, is_cancelled=not isinstance(error, Returned)):
-                    raise error
+            case Recall() as recall:
+                if _recall(site, session, flight, recall):
+                    raise recall.end
             case Exception() as error:
                 raise error
 
 
-def _recall(site: Site, session: RemoteSession, flight: Flight, *, is_cancelled: bool) -> bool:
+def _recall(site: Site, session: RemoteSession, flight: Flight, recall: Recall) -> bool:
     """Take the attempt back, or have the session stop it; whether it is taken back."""
     try:
         if _take_back(site, session, flight.claim):
             return True
-        if is_cancelled:
+        if isinstance(recall.error, Stopped):
+            # Recorded first: whoever hears that the session has stopped it must know that no person cancelled the job.
+            stops.note(site.ledger, flight.claim, recall.error, site.now())
+        if not isinstance(recall.error, Returned):
             site.host.write(session.folder.cancel(flight.claim.name), b"")
     except HostFailed as error:
         # What may be under way must not be given up for that: it would be done twice.
@@ -150,7 +153,7 @@ def _bring_home(site: Site, claim: Claim, order: Order, ending: Ending, folder: 
     claims.enter(site.ledger, claim, Phase.DOWNLOADING, site.now())
     session = _session_of(site, claim)
     if session is None or ending.event != "done":
-        return _with_logs(site, claim, _refused(site, ending), folder)
+        return _with_logs(site, claim, _refused(site, claim, ending), folder)
     source = session.folder.attempt(claim.name)
     with site.landing:
         if site.abandoned.is_set():
@@ -166,8 +169,8 @@ def _bring_home(site: Site, claim: Claim, order: Order, ending: Ending, folder: 
     return Outcome(status=Status.SUCCEEDED, generate_s=generate_s, artifacts=_relative(site, rows), answer=answer)
 
 
-def _refused(site: Site, ending: Ending) -> Outcome:
-    ended = outcome.refused(ending, site.settings)
+def _refused(site: Site, claim: Claim, ending: Ending) -> Outcome:
+    ended = outcome.refused(ending, site.settings, stops.of(site.ledger, claim))
     is_hopeless = ended.error == "out_of_memory" and set(OFFLOADABLE) <= set(site.config.offload)
     return replace(ended, repeat=Repeat.NEVER) if is_hopeless else ended
 

@@ -1,6 +1,7 @@
 """An attempt under way, between the thread that lives its story and the feeder that knows what happens around it."""
 
 import queue
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,14 @@ class JobCancelled(CosmosqError):
     """A person cancelled the job before its session had begun with it."""
 
 
+class Stopped(CosmosqError):
+    """The attempt had begun and was stopped by us; `name` is the error that is recorded."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
 @dataclass(frozen=True)
 class Accepted:
     """The session has taken the attempt from its inbox."""
@@ -29,9 +38,14 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Recall:
-    """Take the order back if the session has not accepted it; `error` is then the end of it."""
+    """Take the order back if the session has not accepted it, and stop it there unless it is only `Returned`."""
 
-    error: Returned | JobCancelled
+    error: Returned | JobCancelled | Stopped
+
+    @property
+    def end(self) -> Returned | JobCancelled:
+        """The end of an attempt that was taken back."""
+        return Returned(str(self.error)) if isinstance(self.error, Stopped) else self.error
 
 
 News = Accepted | Ending | Recall | Exception
@@ -53,7 +67,10 @@ class Flight:
         self.has_landed = False
         """Whether nothing more is expected of the session; set by both."""
         self.has_failed = False
-        """Whether it was told of an end that is no success; what follows from that is known once it is recorded."""
+        """Whether it has landed after a failure, which the ledger does not know yet; set by the watch."""
+        self.stopped: Stopped | None = None
+        """Why its session is to stop it, and since when; set by the feeder."""
+        self.stopped_at = 0.0
         self._news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self._recalled: set[type] = set()
 
@@ -69,10 +86,8 @@ class Flight:
             if kind in self._recalled:
                 return
             self._recalled.add(kind)
-        elif isinstance(news, Ending):
-            self.has_failed = news.event != "done"
-        elif isinstance(news, Exception) and not isinstance(news, Returned):
-            self.has_failed = True
+            if isinstance(news.error, Stopped):
+                self.stopped, self.stopped_at = news.error, time.monotonic()
         self._news.put(news)
 
     def may_be_recalled_again(self) -> None:
@@ -88,7 +103,7 @@ class Flight:
         while self.has_news():
             news = self.listen()
             if isinstance(news, Recall):
-                raise news.error
+                raise news.end
 
     def has_news(self) -> bool:
         """Whether something was told that nobody has listened to."""

@@ -6,12 +6,14 @@ from cosmosq.claims import Outcome
 from cosmosq.config import Config
 from cosmosq.errors import CosmosqError, HostFailed, InvalidInput
 from cosmosq.session.events import Ending
-from cosmosq.session.flight import JobCancelled
+from cosmosq.session.flight import JobCancelled, Stopped
 from cosmosq.session.order import InputChanged
 from cosmosq.session.results import BadOutput
 from cosmosq.status import Status
 
 log = logging.getLogger(__name__)
+
+PAUSED = "paused"
 
 
 class SessionLost(CosmosqError):
@@ -35,20 +37,34 @@ ERRORS: dict[type[Exception], str] = {
 }
 
 
-def refused(ending: Ending, settings: Config) -> Outcome:
-    """Outcome of an ending that is no success."""
+def refused(ending: Ending, settings: Config, stop: Stopped | None = None) -> Outcome:
+    """Outcome of an ending that is no success.
+
+    Args:
+        stop: our own order to stop it, if there was one.
+    """
     if ending.event == "blocked":
         reason = str(ending.data.get("reason", "guardrail"))[:2000]
         return Outcome(status=Status.BLOCKED, error="blocked", message=reason)
     error = str(ending.data.get("error", "engine_error"))[:30]
     message = str(ending.data.get("message", ""))[:2000]
+    if error == "cancelled" and stop is not None:
+        return stopped(stop, settings)
     if error == "cancelled":
         return Outcome(status=Status.CANCELLED, error=error, message="cancelled while it was generated")
     return Outcome(status=Status.FAILED, error=error, message=message, repeat=settings.repeat_of(error))
 
 
+def stopped(reason: Stopped, settings: Config) -> Outcome:
+    """Outcome of an attempt that had begun and that we stopped: a pause is no failure."""
+    status = Status.CANCELLED if reason.name == PAUSED else Status.FAILED
+    return Outcome(status=status, error=reason.name, message=str(reason), repeat=settings.repeat_of(reason.name))
+
+
 def failed(error: Exception, settings: Config) -> Outcome:
     """Outcome of an exception on our side."""
+    if isinstance(error, Stopped):
+        return stopped(error, settings)
     if isinstance(error, JobCancelled):
         return Outcome(status=Status.CANCELLED, error="cancelled", message=str(error))
     if isinstance(error, SessionLost):

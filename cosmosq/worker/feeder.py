@@ -5,13 +5,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from cosmosq import claims
+from cosmosq import claims, pauses
 from cosmosq.claims import Claim
 from cosmosq.engines.engine import get_engine
 from cosmosq.errors import StaleClaim
+from cosmosq.models import Pause
 from cosmosq.policy import Waiting
 from cosmosq.session.attempt import serve
-from cosmosq.session.flight import Abandoned, Flight, JobCancelled, Recall, Returned
+from cosmosq.session.flight import Abandoned, Flight, JobCancelled, Recall, Returned, Stopped
+from cosmosq.session.outcome import PAUSED
 from cosmosq.session.site import Site
 from cosmosq.session.slot import Slot
 from cosmosq.session.watch import Watch
@@ -83,12 +85,15 @@ class Feeder:
         self._pass_on_wishes()
         if self._stopping():
             self._finish_the_current_one()
+            return
+        if standing := self._pauses():
+            self._stand_still(standing)
         elif refusal := self._lineup.shut():
             self._take_back(self._unaccepted(), refusal.reason)
         else:
             self._take_back_overdue()
             self._make_way()
-            self._fill()
+        self._fill()
 
     def _is_done(self) -> bool:
         """Nothing in flight, and nothing came for `idle_close` seconds while a session was open."""
@@ -173,6 +178,31 @@ class Feeder:
         for flight in flights:
             flight.tell(Recall(Returned(reason)))
 
+    # Pauses
+
+    def _pauses(self) -> list[Pause]:
+        with self._site.ledger.read() as session:
+            return pauses.in_force(session, self._site.host.name)
+
+    def _stand_still(self, standing: Sequence[Pause]) -> None:
+        """What only waits in the inbox comes back, and what is generated as well if that was asked for."""
+        spared = pauses.spared(standing)
+        at_once = any(each.at_once for each in standing)
+        for flight in self._aloft():
+            if flight.claim.job_id == spared:
+                continue
+            if at_once:
+                flight.tell(Recall(Stopped(PAUSED, "stopped by `cosmosq pause --now`")))
+            elif not flight.is_accepted:
+                flight.tell(Recall(Returned(pauses.words(standing[0]))))
+
+    def _is_paused(self, following: Waiting) -> str | None:
+        """Why this job may not start now."""
+        if any(flight.has_failed for flight in list(self._flights)):
+            # It may be one too many for the breaker, and say which session the next job needs.
+            return "a failure is being recorded"
+        return pauses.why_not(self._site.ledger, self._site.host.name, self._site.now())
+
     # Who comes next
 
     def _make_way(self) -> None:
@@ -188,7 +218,12 @@ class Feeder:
             self._take_back(lesser, f"job {job.id} goes first")
 
     def _fill(self) -> None:
-        while self._has_room() and (following := self._lineup.next(self._open_key())) and self._fits(following):
+        while (
+            self._has_room()
+            and (following := self._lineup.next(self._open_key())) is not None
+            and self._fits(following)
+            and self._is_paused(following) is None
+        ):
             claim = claims.claim(
                 self._site.ledger,
                 self._site.host.name,
@@ -204,12 +239,7 @@ class Feeder:
             self._launch(claim)
 
     def _has_room(self) -> bool:
-        """One at a time is on its way to the inbox, so that they arrive there in their order.
-
-        After a session is gone, what its end means for the next one must be recorded first.
-        """
-        if self._slot.current is None and any(flight.has_failed for flight in list(self._flights)):
-            return False
+        """One at a time is on its way to the inbox, so that they arrive there in their order."""
         aloft, most = self._aloft(), self._site.config.ahead + 1
         return len(aloft) < most and len(self._flights) < most + LANDING and all(flight.is_sent for flight in aloft)
 

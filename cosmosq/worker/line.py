@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from cosmosq import claims
+from cosmosq import claims, pauses
 from cosmosq.claims import Claim
 from cosmosq.errors import HostFailed
 from cosmosq.session.remote import RemoteSession, record_end, unended
@@ -55,6 +55,17 @@ class Line:
             self.site.ledger, self.site.host.name, self._owner, lease_s=self._lease_s, now=self.site.now()
         )
 
+    def adopt_again(self) -> None:
+        """Take over running jobs that nobody follows; if this line is busy, it is too early to say so of any."""
+        if not self._busy.acquire(blocking=False):
+            return
+        try:
+            if not self._adopted:
+                host, now = self.site.host.name, self.site.now()
+                self._adopted = claims.adopt(self.site.ledger, host, self._owner, lease_s=self._lease_s, now=now)
+        finally:
+            self._busy.release()
+
     def reconcile(self) -> None:
         """Find the sessions that an earlier worker left: keep one that lives, end the others, record what is gone."""
         try:
@@ -95,7 +106,9 @@ class Line:
         if self._adopted:
             return self._adopted[0].job_id
         following = self._lineup.next()
-        return following.id if following else None
+        if following is None or pauses.why_not(self.site.ledger, self.site.host.name, self.site.now()) is not None:
+            return None
+        return following.id
 
     def standstill(self) -> Refusal | None:
         """Why none of the jobs that wait may start; None if one may, or if none waits."""

@@ -16,6 +16,7 @@ from cosmosq.errors import WorkerBusy
 from cosmosq.liveness import is_alive, started_at
 from cosmosq.models import Heartbeat, Standstill
 from cosmosq.models import Worker as Row
+from cosmosq.recovery.scene import Presence
 from cosmosq.worker.gate import Refusal
 
 
@@ -89,18 +90,20 @@ def beat(ledger: Ledger, owner: str, now: datetime) -> None:
         session.execute(update(Row).where(Row.owner == owner).values(heartbeat_at=now))
 
 
-def unregister(ledger: Ledger, owner: str, now: datetime, *, keep_reasons: bool = False) -> None:
+def unregister(ledger: Ledger, owner: str, now: datetime | None, *, keep_reasons: bool = False) -> None:
     """Take this process out, and note that the hosts had a worker until now.
 
     Args:
+        now: None for a process that was in a worker's place and no worker.
         keep_reasons: why nothing starts holds on without it.
     """
     with ledger.write() as session:
         if not keep_reasons:
             mine = select(Row.host).where(Row.owner == owner)
             session.execute(delete(Standstill).where(Standstill.host.in_(mine)))
-        for host in session.scalars(select(Row.host).where(Row.owner == owner)):
-            session.merge(Heartbeat(host=host, at=now))
+        if now is not None:
+            for host in session.scalars(select(Row.host).where(Row.owner == owner)):
+                session.merge(Heartbeat(host=host, at=now))
         session.execute(delete(Row).where(Row.owner == owner))
 
 
@@ -114,6 +117,19 @@ def tell(ledger: Ledger, host: str, refusal: Refusal | None, now: datetime) -> N
             since_at = row.since_at if row is not None and row.reason == refusal.reason else now
             values = {"reason": refusal.reason, "since_at": since_at, "until_at": refusal.until_at}
             session.merge(Standstill(host=host, **values))
+
+
+def present(ledger: Ledger, *, silent_s: float, now: datetime) -> tuple[dict[str, Presence], list[Presence]]:
+    """The workers that live, by host, and those that are entered and do not."""
+    living, gone = {}, []
+    with ledger.read() as session:
+        for row in session.scalars(select(Row).order_by(Row.host)):
+            found = Presence(host=row.host, owner=row.owner, machine=row.machine, pid=row.pid)
+            if is_alive(row, now, silent_s):
+                living[row.host] = found
+            else:
+                gone.append(found)
+    return living, gone
 
 
 def serving(ledger: Ledger, host: str, *, silent_s: float, now: datetime) -> int | None:

@@ -1,6 +1,9 @@
 """The worker: Huey's consumer in the main thread, a line of work per host, and a clock beside them."""
 
+import contextlib
 import logging
+import os
+import platform
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +13,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from cosmosq import claims
+from cosmosq import claims, pauses
 from cosmosq.config import Config
 from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, HostFailed, InternalError, StaleClaim, StorageFailed
@@ -19,6 +22,9 @@ from cosmosq.models import Job
 from cosmosq.moments import clock
 from cosmosq.paths import Workspace
 from cosmosq.queue import Queue
+from cosmosq.recovery import tickets
+from cosmosq.recovery.scene import Case, Presence, Scene
+from cosmosq.recovery.table import CASES, look
 from cosmosq.session.flight import Abandoned
 from cosmosq.session.site import Site
 from cosmosq.worker import registry
@@ -38,6 +44,7 @@ log = logging.getLogger(__name__)
 CLOCK_S = 0.3
 WATCH_S = 1.0
 """How often it is looked why nothing starts, and whether a limit ends the work."""
+RECOVER_S = 60.0
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 ABANDON_S = 10.0
 """How long threads get to notice that they must leave at once."""
@@ -119,7 +126,9 @@ class _Shift:
         self.abandoned = threading.Event()
         self.ended = threading.Event()
         self.is_hurried = False
+        self._is_first_look = True
         self.failure: CosmosqError | None = None
+        self._paused: dict[str, str | None] = {}
         self._ledger_inode = worker.workspace.ledger_path.stat().st_ino
         self.queue = Queue(worker.workspace.queue_path)
         self.consumer = self.queue.consumer(self._answer, threads=len(worker.hosts))
@@ -175,10 +184,16 @@ class _Shift:
             self.abandoned.set()
             self.ended.set()
             clock.join()
+            self._drop_stale_tickets()
             self.queue.close()
         if self.failure is not None:
             raise self.failure
         return not self.is_hurried
+
+    def _drop_stale_tickets(self) -> None:
+        """Those of jobs that were served without them; whoever comes next would only find that out again."""
+        with contextlib.suppress(Exception):
+            self._recover([tickets.STALE])
 
     def _say_patience(self) -> None:
         if any(line.is_busy for line in self.lines.values()):
@@ -228,10 +243,12 @@ class _Shift:
             Round(self._beat, self.worker.config.lease_s / 3),
             Round(self._look_for_workspace),
             *([Round(self.timetable.look)] if self.worker.only is None else []),
+            Round(self._tell_pauses),
             Round(self._ring_idle_lines),
             Round(self._watch, WATCH_S),
             *([Round(self.measuring.look)] if self.measuring is not None else []),
             Round(self._look_whether_empty),
+            Round(self._recover_in_turn, RECOVER_S),
         ]
         while not self.ended.wait(CLOCK_S):
             try:
@@ -258,11 +275,45 @@ class _Shift:
         claims.renew(self.worker.ledger, self.owner, lease_s=self.worker.config.lease_s, now=now)
         registry.beat(self.worker.ledger, self.owner, now)
 
+    def _recover_in_turn(self) -> None:
+        """All cases at first, then those that are quickly looked at."""
+        cases = [case for case in CASES if self._is_first_look or not case.is_slow]
+        self._is_first_look = False
+        self._recover(cases)
+
+    def _recover(self, cases: Sequence[Case]) -> None:
+        """Mend what an end without a word has left behind."""
+        scene = self._scene()
+        for case, finding in look(scene, cases):
+            log.warning("%s: %s", finding.what, case.remedy, extra={"host": finding.host})
+            case.mend(scene, finding)
+
+    def _scene(self) -> Scene:
+        owner, machine, pid = self.owner, platform.node(), os.getpid()
+        return Scene(
+            workspace=self.worker.workspace,
+            ledger=self.worker.ledger,
+            queue=self.queue,
+            hosts=list(self.lines),
+            now=datetime.now(UTC),
+            living={name: Presence(host=name, owner=owner, machine=machine, pid=pid) for name in self.lines},
+            adopt=lambda name: self.lines[name].adopt_again(),
+        )
+
     def _look_for_workspace(self) -> None:
         """Whoever deletes the folder or puts another ledger in its place wants no more of this one."""
         path = self.worker.workspace.ledger_path
         if not path.exists() or path.stat().st_ino != self._ledger_inode:
             self._stop_for(StorageFailed(f"the ledger {path} is gone: the worker has nothing to work on"))
+
+    def _tell_pauses(self) -> None:
+        """Whoever looks on must not wonder why nothing happens."""
+        for name in self.lines:
+            with self.worker.ledger.read() as session:
+                why = next(map(pauses.words, pauses.in_force(session, name)), None)
+            if why != self._paused.get(name):
+                self._paused[name] = why
+                self.worker.announce(f"{name} is {why or 'no longer paused'}")
 
     def _ring_idle_lines(self) -> None:
         """Huey may have lost a ticket, or a thread may have looked away just when it rang."""

@@ -22,6 +22,8 @@ WRONG: dict[str, list[Any]] = {
     "retries": [-1, 101, 1.0, "2", True, []],
     "backoff_s": [-1, "30", math.inf, True],
     "repeat": [{"lost": "sometimes"}, {"blocked": "counted"}, {"lost": 1}, "never", []],
+    "stop_after_failures": [-1, 1.0, "3", True, 1001],
+    "probe_after_s": [-1, "300", math.inf, True],
     "max_overtake": [-1, 1.5, "2", True],
     "lease_s": [1, 0, -5, math.nan, math.inf, 1e9, "60", True],
     "measure": [1, 0, "true", "yes", None, []],
@@ -53,6 +55,7 @@ WRONG: dict[str, list[Any]] = {
     "window_grace": [-1, "60", math.nan, True],
     "price_per_hour": [-0.5, "2", math.inf, True],
     "currency": ["", "1", "a b", "x" * 11, 1],
+    "timeout_s": [-1, "never", "60", math.inf, True, None],
     "simulator": [[], "x", 1],
 }
 

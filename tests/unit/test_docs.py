@@ -53,9 +53,10 @@ def test_a_stale_reference_is_refused_and_the_difference_named(copied: Path) -> 
     assert "-| `guidnce` |" in checked.stderr
 
 
-def test_a_stale_drawing_of_the_moves_is_refused(copied: Path) -> None:
+@pytest.mark.parametrize("line", ["running --> blocked", "a `running` job that no living worker holds"])
+def test_a_stale_drawing_of_the_moves_or_table_of_recovery_is_refused(copied: Path, line: str) -> None:
     page = copied / "docs" / "architecture.md"
-    page.write_text(page.read_text(encoding="utf-8").replace("running --> blocked", ""), encoding="utf-8")
+    page.write_text(page.read_text(encoding="utf-8").replace(line, ""), encoding="utf-8")
     checked = check_reference(copied)
     assert checked.returncode == 1
     assert "docs/architecture.md" in checked.stderr
