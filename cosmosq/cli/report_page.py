@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 LAYOUTS = ("parameter", "time", "prompt")
+MANY = 5000
+"""Jobs from which on a page takes long to open."""
 LOOK_S = 2.0
 """Between two looks at the ledger, and between two looks of an open page at its data."""
 
@@ -104,6 +106,8 @@ def write_page(app: App, which: "Filter", wanted: Wanted) -> None:
     )
     index = page.write(wanted.folder, app.workspace, contents, options)
     output.say(f"wrote {index}: open it in a browser")
+    if len(contents.cells) > MANY:
+        output.say(f"{len(contents.cells):,} jobs make a slow page: choose some with --sweep, --prompt or --label")
     if wanted.show:
         open_page(index)
     if wanted.watch:

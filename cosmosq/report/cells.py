@@ -31,8 +31,8 @@ from cosmosq.status import UNSUCCESSFUL, Phase
 Cell = dict[str, Any]
 """One job as the page's scripts read it."""
 
-LOG_LINES = 60
-LOG_BYTES = 64 << 10
+LOG_LINES = 40
+LOG_BYTES = 8 << 10
 _PLAIN = (
     *("id", "status", "kind", "clip", "host", "engine", "simulated", "sweep", "trial", "attempts", "priority"),
     *("width", "height", "frames", "duration_s", "total_s", "generate_s", "load_s", "error", "message"),

@@ -1,13 +1,13 @@
 """What a night looked like on its hosts: when the GPU worked, loaded and rested, and what went wrong."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cosmosq.models import Attempt, EngineSession, Job
+from cosmosq.models import Attempt, EngineSession, Event, Job
 from cosmosq.report.query import Filter
 from cosmosq.status import UNSUCCESSFUL, Phase
 
@@ -27,9 +27,17 @@ def night(session: Session, which: Filter) -> dict[str, Any]:
         "spans": [{**span, "from": span["from"].isoformat(), "to": span["to"].isoformat()} for span in spans],
         "faults": [*_bad_attempts(attempts), *_bad_sessions(sessions)],
         "busy_share": _busy_share(spans),
+        "engines": _engine_versions(session, served),
+        "scripts": sorted({loaded.scripts_digest[:8] for loaded in sessions}),
         "first_at": min((span["from"] for span in spans), default=None),
         "last_at": max((span["to"] for span in spans), default=None),
     }
+
+
+def _engine_versions(session: Session, served: Collection[str | None]) -> list[str]:
+    """What the engines of these sessions said they were."""
+    ready = select(Event.data).where(Event.session_id.in_(served), Event.event == "ready")
+    return sorted({str(data["engine_version"])[:60] for data in session.scalars(ready) if data.get("engine_version")})
 
 
 def _of_session(loaded: EngineSession) -> Iterable[dict[str, Any]]:

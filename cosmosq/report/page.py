@@ -167,7 +167,7 @@ def _suffix(path: Path) -> str:
 def _data(contents: Contents, inputs: Mapping[str, Any], options: Options) -> str:
     """All the page's data as JSON that is safe within a script."""
     told = contents.cells
-    head = {**contents.totals.as_json(), **contents.night, "versions": {"cosmosq": cosmosq.__version__}}
+    head = {**contents.totals.as_json(), **contents.night, "version": cosmosq.__version__}
     data = {
         "format": 1,
         "title": contents.title,

@@ -1,12 +1,15 @@
 """What goes out of the report: one file to mail, a mosaic, a page that renews itself."""
 
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -29,6 +32,13 @@ def session(workspace: Workspace) -> Iterator[Session]:
     with Session(ledger.engine, expire_on_commit=False) as session:
         yield session
     ledger.close()
+
+
+def jobs_of(folder: Path) -> list[dict[str, Any]]:
+    """The jobs as the page is given them."""
+    text = (folder / "data.js").read_text(encoding="utf-8")
+    jobs: list[dict[str, Any]] = json.loads(text.removeprefix("cosmosq.receive(").rpartition(',"')[0])["jobs"]
+    return jobs
 
 
 def sweep(workspace: Workspace, session: Session) -> None:
@@ -115,17 +125,31 @@ def test_a_watched_page_takes_in_what_is_new(workspace: Workspace, shell: Shell,
 
 
 @needs_chromium
-@pytest.mark.parametrize(
-    ("layout", "axes"),
-    [("parameter", ["guidance", "edge.weight", "prompt"]), ("time", ["", "", ""]), ("prompt", ["", "", "prompt"])],
-)
-def test_the_layout_says_what_comes_first(
-    layout: str, axes: list[str], workspace: Workspace, session: Session, reader: Reader
-) -> None:
+def test_the_layout_says_what_comes_first(workspace: Workspace, session: Session, reader: Reader) -> None:
     sweep(workspace, session)
-    page = reader.open(report_of(workspace, session, "--layout", layout) / "index.html")
-    chosen = page.eval_on_selector_all("#tools select", "all => all.slice(0, 3).map(each => each.value)")
-    assert chosen == axes
+    layouts = {"parameter": ["guidance", "edge.weight", "prompt"], "time": ["", "", ""], "prompt": ["", "", "prompt"]}
+    for layout, axes in layouts.items():
+        page = reader.open(report_of(workspace, session, "--layout", layout) / "index.html")
+        chosen = page.eval_on_selector_all("#tools select", "all => all.slice(0, 3).map(each => each.value)")
+        assert chosen == axes, layout
+
+
+def test_the_command_of_a_job_asks_for_the_very_same(workspace: Workspace, shell: Shell) -> None:
+    strange = "no \"quotes\", 'none',\n no $(date) `x` \\ é\u200f"
+    shell.ok("prompt", "add", "a street", "--clip", "shot", "--name=-rf", "-s", "edge.weight=1", "-s", "guidance=9")
+    shell.ok("enqueue", "kitchen", "-s", f"negative_prompt={strange}", "-s", "sigma_max=33.333333333333336")
+    # What the prompt would set otherwise has to be told too.
+    shell.ok("enqueue", "-s", "guidance=5", "-s", "depth.weight=0.1", "-s", "edge.weight=0", "--", "-rf")
+    shell.ok("enqueue", "--upscale", "1", "-s", "upscale.weight=0.7")
+    shell.ok("report", "--html", "page")
+    before = jobs_of(workspace.root / "page")
+    for job in before:
+        name, *words = shlex.split(job["again"])
+        assert name == "cosmosq"
+        shell.ok(*words)
+    shell.ok("report", "--html", "page")
+    jobs = jobs_of(workspace.root / "page")
+    assert [job["digest"] for job in jobs[3:]] == [job["digest"] for job in before]
 
 
 @pytest.mark.parametrize("option", ["--single-file", "--watch", "--open"])

@@ -23,7 +23,7 @@
   function versions() {
     const { head, jobs } = cosmosq.jobs.data, engines = [...new Set(jobs.map(job => `${job.engine} on ${job.host}`))];
     const when = head.first_at ? `${cosmosq.moment(head.first_at)} to ${cosmosq.moment(head.last_at)}` : "not begun";
-    return el("p", { class: "sub" }, [when, ...engines, `cosmosq ${head.versions.cosmosq}`].join(" · "));
+    return el("p", { class: "sub" }, [when, ...engines, ...head.engines.filter(name => name !== "simulated").map(name => `engine ${name}`), `cosmosq ${head.version}`, ...head.scripts.map(digest => `scripts ${digest}`)].join(" · "));
   }
 
   function draw() {

@@ -33,6 +33,7 @@
   }
 
   function closed() {
+    if (isOpen()) return;
     player?.stop();
     player = null;
     dialog.replaceChildren();

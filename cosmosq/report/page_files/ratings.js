@@ -71,10 +71,11 @@
     return scores.get(job.id) ?? null;
   }
 
+  /** What this browser has and the ledger has not. */
   function exported() {
-    const { byId, data } = cosmosq.jobs;
-    const ratings = Object.values(own.ratings).filter(rating => byId.get(rating.job)?.digest === rating.digest);
-    const made = own.comparisons.filter(({ better, worse }) => byId.has(better) && byId.has(worse));
+    const { byId, data } = cosmosq.jobs, told = new Set(data.comparisons), newer = ({ rated_at }, job) => !job.rated_at || Date.parse(job.rated_at) < Date.parse(rated_at);
+    const ratings = Object.values(own.ratings).filter(rating => byId.get(rating.job)?.digest === rating.digest && newer(rating, byId.get(rating.job)));
+    const made = comparisons().filter(each => !told.has(each));
     return {
       format: "cosmosq-ratings", version: 1, workspace: data.workspace, ratings,
       comparisons: made.map(({ better, worse, compared_at }) => ({ better, worse, compared_at })),

@@ -83,8 +83,10 @@
     grid.style.setProperty("--head", `${rowHeads}px`);
     grid.style.setProperty("--cell", `${width()}px`);
     drawn = new Map();
+    const focused = document.activeElement.closest?.("#sheet .cell");
     place.replaceChildren(jobs.length ? grid : el("p", { class: "card empty" }, "No job is like that: take something out of the filter."));
     draw();
+    if (focused) document.querySelector(`.cell[data-job="${current}"]`)?.focus({ preventScroll: true });
   }
 
   /** Draw the rows near the window and take the others away. */

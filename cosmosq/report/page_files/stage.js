@@ -24,6 +24,8 @@
   }
 
   function closed() {
+    // The event comes a moment later: by then the next job may be open.
+    if (isOpen()) return;
     player?.stop();
     player = null;
     dialog.replaceChildren();
