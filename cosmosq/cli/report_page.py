@@ -130,12 +130,15 @@ def _watch(app: App, which: "Filter", folder: Path, options: "Options", state: t
     from cosmosq.report import page
 
     output.say(f"renewing {folder} as results come: Ctrl-C ends")
+    took = 0.0
     try:
         while True:
-            time.sleep(LOOK_S)
+            # A large page must not keep a processor busy that the engine may need.
+            time.sleep(max(LOOK_S, 5 * took))
             if (newest := _state(app)) != state:
-                state = newest
+                state, began = newest, time.monotonic()
                 page.write(folder, app.workspace, read_contents(app, which), options)
+                took = time.monotonic() - began
     except KeyboardInterrupt:
         page.write(folder, app.workspace, read_contents(app, which), replace(options, watch_s=None))
 

@@ -96,6 +96,15 @@ def test_axes_are_chosen_from_what_varied_and_can_be_changed(reader: Reader, bro
     again.context.close()
 
 
+def test_a_video_plays_in_its_cell_while_the_mouse_rests_there(reader: Reader, folder: Path) -> None:
+    page = reader.open(folder / "index.html")
+    assert page.locator("video").count() == 0, "posters first"
+    page.hover("[data-job='3'] .seen")
+    reader.until("document.querySelector('[data-job=\"3\"] video')?.currentTime > 0.1")
+    page.hover("h1")
+    reader.until("!document.querySelector('video')")
+
+
 def test_what_is_looked_for_is_found(reader: Reader, folder: Path) -> None:
     page = reader.open(folder / "index.html", "#x=&y=&facet=")
     for words, found in {

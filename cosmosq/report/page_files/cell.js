@@ -42,7 +42,7 @@
   /** The cell's element; `selected` and `current` are the sheet's. */
   function make(job, { selected, current }) {
     const box = el("input", { type: "checkbox", class: "choose", checked: selected, tabIndex: -1, title: "Select (space)", "aria-label": `Select job ${job.id}`, onclick: () => cosmosq.sheet.toggle(job) });
-    const seen = el("a", { class: "seen", href: cosmosq.state.link({ job: job.id }), tabIndex: -1, "aria-label": `Open job ${job.id}`, onclick: event => follow(event, job) },
+    const seen = el("a", { class: "seen", tabIndex: -1, "aria-label": `Open job ${job.id}`, onmouseenter: event => preview(event.currentTarget, job), ...cosmosq.state.to({ job: String(job.id) }) },
       picture(job), job.simulated && job.poster ? el("span", { class: "badge" }, "SIMULATED") : null, job.video ? el("span", { class: "length" }, cosmosq.duration(job.duration_s)) : null);
     const line = el("span", { class: "cap" }, el("b", {}, String(job.id)), ...marks(job), el("span", { class: "what", dir: "auto", title: caption(job) }, caption(job)));
     return el("article", {
@@ -51,11 +51,16 @@
     }, box, seen, line);
   }
 
-  function follow(event, job) {
-    // Another tab or window is the browser's business.
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    cosmosq.state.set({ job: String(job.id) });
+  /** Play a video in its cell while the mouse rests there. */
+  function preview(place, job) {
+    if (!job.video || matchMedia("(hover: none), (prefers-reduced-motion: reduce)").matches) return;
+    let video = null;
+    const wait = setTimeout(() => {
+      video = el("video", { class: "preview", src: job.video, muted: true, loop: true, autoplay: true, playsInline: true, disablePictureInPicture: true, tabIndex: -1 });
+      video.addEventListener("error", () => video.remove());
+      place.append(video);
+    }, 300);
+    place.addEventListener("mouseleave", () => { clearTimeout(wait); video?.removeAttribute("src"); video?.remove(); }, { once: true });
   }
 
   cosmosq.cell = { make, caption, describe, look, WORDS };

@@ -20,7 +20,7 @@
 
   function group(jobs) {
     const [first] = jobs, retry = `cosmosq retry ${jobs.map(job => job.id).join(" ")}`;
-    const rows = jobs.map(job => el("tr", {}, el("td", {}, el("a", { href: cosmosq.state.link({ job: job.id }) }, `job ${job.id}`)), el("td", { dir: "auto" }, cosmosq.jobs.promptName(job)), el("td", { class: "sub" }, cosmosq.jobs.difference(job).map(([name, value]) => `${name} ${cosmosq.cut(cosmosq.word(value), 24)}`).join(" · ")),
+    const rows = jobs.map(job => el("tr", {}, el("td", {}, el("a", cosmosq.state.to({ job: String(job.id) }), `job ${job.id}`)), el("td", { dir: "auto" }, cosmosq.jobs.promptName(job)), el("td", { class: "sub" }, cosmosq.jobs.difference(job).map(([name, value]) => `${name} ${cosmosq.cut(cosmosq.word(value), 24)}`).join(" · ")),
       el("td", { class: "number" }, String(job.attempts)), el("td", { class: "number" }, cosmosq.moment(job.ended_at))));
     const table = el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Job", "Prompt", "Differs in", "Attempts", "Ended"].map(name => el("th", {}, name)))), el("tbody", {}, ...rows)));
     return el("article", { class: "card fault" }, el("header", {}, cosmosq.status(first.status, jobs.length), first.error && first.error !== first.status ? el("b", {}, first.error) : null), first.message ? cosmosq.folded(first.message) : null, table, cosmosq.log(first), el("div", { class: "command" }, el("code", {}, retry), cosmosq.copyButton(retry)));

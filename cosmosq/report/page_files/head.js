@@ -16,7 +16,7 @@
   function bar() {
     const { by_status: counts } = cosmosq.jobs.data.head;
     const parts = Object.entries(counts).map(([name, count]) => el("span", { class: name, style: { "flex-grow": String(count) } }));
-    const legend = Object.entries(counts).map(([name, count]) => el("a", { href: cosmosq.state.link({ status: name }), "aria-label": `${count} ${name}: show them` }, cosmosq.status(name, count)));
+    const legend = Object.entries(counts).map(([name, count]) => el("a", { ...cosmosq.state.to({ status: name }, () => cosmosq.find("sheet-section").scrollIntoView()), "aria-label": `${count} ${name}: show them` }, cosmosq.status(name, count)));
     return [el("div", { class: "bar", "aria-hidden": "true" }, ...parts), el("div", { class: "legend" }, ...legend)];
   }
 

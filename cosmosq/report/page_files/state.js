@@ -31,6 +31,17 @@
     return `#${told}`;
   }
 
+  /** What makes an element a link that changes some values and keeps the others; a new tab shows these alone. */
+  function to(changes, then = () => {}) {
+    const follow = event => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      set(changes);
+      then();
+    };
+    return { href: link(changes), onclick: follow };
+  }
+
   addEventListener("hashchange", () => {
     const before = { ...values };
     read();
@@ -38,5 +49,5 @@
     for (const listener of listeners) listener(new Set(changed));
   });
   read();
-  cosmosq.state = { values, set, link, listen: listener => listeners.push(listener) };
+  cosmosq.state = { values, set, link, to, listen: listener => listeners.push(listener) };
 }
