@@ -3,33 +3,21 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
 from sqlalchemy.orm import Session
 
 import cosmosq
 from cosmosq.files import whole_text, write_whole
 from cosmosq.paths import Workspace
-from cosmosq.report import cells, media, rows
-from cosmosq.report.durations import duration
+from cosmosq.report import cells, media, page_html, rows
 from cosmosq.report.night import night
 from cosmosq.report.query import Filter
 from cosmosq.report.totals import Totals, totals
-
-SCRIPTS = (
-    *("base", "statistics", "jobs", "state", "axes", "filter", "ratings", "cell", "sheet", "player", "wipe"),
-    *("detail", "stage", "pairs", "marginals", "heatmap", "parallel", "timeline", "plots", "failures", "head"),
-    *("live", "keys", "app"),
-)
-"""In this order: each knows only those before it."""
-PLOTLY = "plotly.min.js"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,43 +70,39 @@ def write(folder: Path, workspace: Workspace, contents: Contents, options: Optio
     Raises:
         StorageFailed: the folder cannot be written.
     """
-    return (
-        _write_single(folder, workspace, contents, options)
-        if options.single_file
-        else _write_folder(folder, workspace, contents, options)
-    )
-
-
-def _write_folder(folder: Path, workspace: Workspace, contents: Contents, options: Options) -> Path:
+    if options.single_file:
+        return _write_single(folder, workspace, contents, options)
     shown, inputs = _bring_files(folder, workspace, contents)
     data = _data(replace(contents, cells=shown), inputs, options)
-    write_whole(folder / "style.css", _shipped("style.css").encode())
-    write_whole(folder / "app.js", _app().encode())
-    if (plotly := _plotly()) is not None:
-        _copy(plotly, folder / PLOTLY)
+    write_whole(folder / "style.css", page_html.shipped("style.css").encode())
+    write_whole(folder / "app.js", page_html.app().encode())
+    if (plotly := page_html.plotly_script()) is not None:
+        _copy(plotly, folder / page_html.PLOTLY)
     write_whole(folder / "data.js", _receive(data).encode())
-    write_whole(folder / "pulse.js", f'cosmosq.pulse("{pulse(data)}");\n'.encode())
-    page = folder / "index.html"
-    with whole_text(page) as stream:
-        stream.write(_html(contents, plotly=PLOTLY if plotly else None))
-    return page
+    write_whole(folder / "pulse.js", f'cosmosq.pulse("{_pulse(data)}");\n'.encode())
+    # Last of all, so that whoever finds it finds all that it names.
+    return _write_html(folder / "index.html", contents, plotly=page_html.PLOTLY if plotly else None)
 
 
 def _write_single(folder: Path, workspace: Workspace, contents: Contents, options: Options) -> Path:
+    """Everything in one file: pictures in place of the videos, and no inputs."""
     sources = {cell["id"]: workspace.root / cell["output"] for cell in contents.cells if cell["output"]}
     posters = media.posters(sources.values(), workspace.posters_path)
-    shown = [
-        {**cell, "video": None, "poster": _inlined(posters.get(sources[cell["id"]])), "missing": False}
-        if cell["id"] in sources
-        else {**cell, "video": None, "poster": None, "missing": False}
-        for cell in contents.cells
-    ]
-    data = _data(replace(contents, cells=[{**cell, "inputs": []} for cell in shown]), {}, options)
-    plotly = _plotly()
-    scripts = [_app(), _receive(data), *([plotly.read_text("utf-8")] if plotly else [])]
-    page = folder / "report.html"
+    pictures = {number: _inlined(posters.get(source)) for number, source in sources.items()}
+    lacking: dict[str, Any] = {"video": None, "missing": False, "inputs": []}
+    shown = [{**cell, **lacking, "poster": pictures.get(cell["id"])} for cell in contents.cells]
+    scripts = [page_html.app(), _receive(_data(replace(contents, cells=shown), {}, options))]
+    if (plotly := page_html.plotly_script()) is not None:
+        scripts.append(plotly.read_text(encoding="utf-8"))
+    return _write_html(folder / "report.html", contents, plotly=None, inline=scripts)
+
+
+def _write_html(page: Path, contents: Contents, *, plotly: str | None, inline: Sequence[str] = ()) -> Path:
+    text = page_html.html(
+        title=contents.title, made_at=contents.made_at, totals=contents.totals, plotly=plotly, inline=inline
+    )
     with whole_text(page) as stream:
-        stream.write(_html(contents, plotly=None, inline=[_safe(script) for script in scripts]))
+        stream.write(text)
     return page
 
 
@@ -191,7 +175,7 @@ def _data(contents: Contents, inputs: Mapping[str, Any], options: Options) -> st
 
 
 def _receive(data: str) -> str:
-    return f'cosmosq.receive({data},"{pulse(data)}");\n'
+    return f'cosmosq.receive({data},"{_pulse(data)}");\n'
 
 
 def _json(value: object) -> str:
@@ -200,50 +184,9 @@ def _json(value: object) -> str:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
-def pulse(data: str) -> str:
+def _pulse(data: str) -> str:
     """Names the state of the data, so that a page can tell whether its own is older."""
     return hashlib.sha256(data.encode()).hexdigest()[:16]
-
-
-def _html(contents: Contents, *, plotly: str | None, inline: Iterable[str] = ()) -> str:
-    # Everything that is shown comes from outside: names, titles.
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(duration=lambda seconds: duration(seconds) or "–")
-    template = environment.from_string(_shipped("index.html"))
-    scripts = list(inline)
-    return template.render(
-        asdict(contents, dict_factory=dict) | {"totals": contents.totals},
-        plotly=plotly,
-        style=_shipped("style.css") if scripts else None,
-        scripts=scripts,
-        sources=" ".join(csp_source(script) for script in scripts) or "'self' file:",
-    )
-
-
-def csp_source(text: str) -> str:
-    """What a Content-Security-Policy calls an inline script of exactly this text."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def _safe(script: str) -> str:
-    """A script as it may stand within a page: no string in it ends the element."""
-    return script.replace("\r\n", "\n").replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _shipped(name: str) -> str:
-    return files("cosmosq.report").joinpath("page_files", name).read_text(encoding="utf-8")
-
-
-def _app() -> str:
-    return "".join(_shipped(f"{name}.js") for name in SCRIPTS)
-
-
-def _plotly() -> Path | None:
-    """The plotting library's script, as its package ships it; importing the package would take longer."""
-    found = find_spec("plotly")
-    places = found.submodule_search_locations if found else None
-    path = Path(places[0]) / "package_data" / PLOTLY if places else None
-    return path if path is not None and path.is_file() else None
 
 
 def _copy(source: Path, target: Path) -> None:
