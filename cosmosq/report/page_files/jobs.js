@@ -41,6 +41,8 @@
     return [...counts].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [undefined, 0])[0];
   }
 
+  const finite = value => (Number.isFinite(value) ? value : null);
+
   /** What can be plotted and sorted by: name, title and the value of a job, null where there is none. */
   function quantities() {
     const found = [
@@ -50,7 +52,7 @@
       ["score", "score of comparisons", job => cosmosq.ratings.score(job)],
       ...cosmosq.jobs.measures.map(name => [`measure_${name}`, name.replaceAll("_", " "), job => job.measures[name] ?? null]),
     ];
-    return found.map(([name, title, of]) => ({ name, title, of: job => of(job) ?? null }));
+    return found.map(([name, title, of]) => ({ name, title, of: job => finite(of(job)) }));
   }
 
   cosmosq.index = index;

@@ -20,22 +20,31 @@
     return { n, mean, deviation, half: t95(n - 1) * deviation / Math.sqrt(n) };
   }
 
-  /** Bradley–Terry scores by job from [better, worse] pairs: e to the difference of two are the odds that one wins. */
+  /**
+   * Bradley–Terry scores by job from [better, worse] pairs: e to the difference of two are the odds that one wins.
+   * They are normally distributed with a variance of 1 before anything was compared, as in the command line's ranking.
+   */
   function bradleyTerry(pairs) {
-    const players = [...new Set(pairs.flat())], strength = new Map(players.map(id => [id, 1]));
-    // Half a win and half a loss against an average video keep one that never lost from being infinitely good.
-    const wins = new Map(players.map(id => [id, 0.5]));
-    for (const [better] of pairs) wins.set(better, wins.get(better) + 1);
-    for (let round = 0; round < 200; round++) {
-      const weight = new Map(players.map(id => [id, 1 / (strength.get(id) + 1)]));
-      for (const [better, worse] of pairs) {
-        const share = 1 / (strength.get(better) + strength.get(worse));
-        weight.set(better, weight.get(better) + share);
-        weight.set(worse, weight.get(worse) + share);
-      }
-      for (const id of players) strength.set(id, wins.get(id) / weight.get(id));
+    const scores = new Map(pairs.flat().map(id => [id, 0])), met = new Map([...scores.keys()].map(id => [id, []]));
+    for (const [better, worse] of pairs) {
+      met.get(better).push([worse, 1]);
+      met.get(worse).push([better, 0]);
     }
-    return new Map(players.map(id => [id, Math.log(strength.get(id))]));
+    // Newton's step for one score after another; each makes the whole more likely.
+    for (let round = 0, moved = 1; round < 500 && moved > 1e-9; round++) {
+      moved = 0;
+      for (const [id, games] of met) {
+        let slope = -scores.get(id), bend = 1;
+        for (const [other, won] of games) {
+          const chance = 1 / (1 + Math.exp(scores.get(other) - scores.get(id)));
+          slope += won - chance;
+          bend += chance * (1 - chance);
+        }
+        scores.set(id, scores.get(id) + slope / bend);
+        moved = Math.max(moved, Math.abs(slope / bend));
+      }
+    }
+    return scores;
   }
 
   cosmosq.statistics = { summary, bradleyTerry };
