@@ -46,7 +46,7 @@ def serve(site: Site, slot: Slot, flight: Flight) -> Status:
         log.info("given back: %s", reason, extra={"job": claim.job_id, "attempt": claim.number})
         return claims.give_back(site.ledger, claim, str(reason), site.now())
     except Exception as error:
-        flight.has_landed = True
+        flight.has_landed = flight.has_failed = True
         ended = _with_logs(site, claim, outcome.failed(error, site.settings), folder)
     claims.enter(site.ledger, claim, Phase.RECORDING, site.now())
     retries, backoff_s, rule = site.settings.retries, site.settings.backoff_s, site.settings.breaker

@@ -67,7 +67,7 @@ class Flight:
         self.has_landed = False
         """Whether nothing more is expected of the session; set by both."""
         self.has_failed = False
-        """Whether it has landed after a failure, which the ledger does not know yet; set by the watch."""
+        """Whether it has landed after a failure, which the ledger does not know yet; set by both."""
         self.stopped: Stopped | None = None
         """Why its session is to stop it, and since when; set by the feeder."""
         self.stopped_at = 0.0
