@@ -55,7 +55,7 @@ def test_a_session_that_does_not_stop_a_hung_job_is_ended_and_the_others_in_it_a
     assert night.statuses() == ["succeeded"] * 2
     assert [attempt["error"] for attempt in night.job(1)["attempts"]] == ["timed_out", None]
     returned = [event["data"]["reason"] for event in night.job(2)["events"] if event["event"] == "returned"]
-    assert [reason.partition(" did ")[2] for reason in returned] == ["not stop job 1"]
+    assert any(reason.endswith("did not stop job 1") for reason in returned), returned
     assert (night.job(2)["attempt"], night.job(2)["failures"]) == (1, 0)
     assert (len(night.loads), len(night.generations)) == (2, 2)
     assert night.session_pids() == []
