@@ -52,6 +52,7 @@ def hopeless() -> Select[int, str, int]:
         select(Job.id, Job.host, needed.id)
         .join(Dependency, Dependency.job_id == Job.id)
         .join(needed, needed.id == Dependency.depends_on_id)
+        .where(Dependency.need != Need.END)
         .where(Job.status.in_([Status.HELD, Status.QUEUED]), needed.status.in_(UNSUCCESSFUL))
         .order_by(Job.id)
     )

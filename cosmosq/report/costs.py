@@ -1,40 +1,42 @@
-"""GPU seconds of a job, and what they cost."""
+"""GPU seconds of a job, and its share of what the sessions cost that served it."""
 
-from typing import Any
-
-from sqlalchemy import ColumnElement, Float, Subquery, cast, func, null, select
+from sqlalchemy import ColumnElement, Subquery, func, select
 
 from cosmosq.models import Attempt, EngineSession
 
-
-def cost(gpu_s: ColumnElement[float]) -> ColumnElement[float | None]:
-    """What seconds of an attempt cost, by the price of its session's host; null without a price."""
-    price: Any = getattr(EngineSession, "price_per_hour", None)
-    return cast(null(), Float) if price is None else gpu_s / 3600 * price
+# A session measures only what ends as a video; of the rest the phase's seconds are known.
+_GENERATING = func.coalesce(Attempt.generate_s, Attempt.generating_s)
+BY_TIME = _GENERATING + 1e-6
+"""What a session's cost is shared by: every attempt counts for a little, so that one that only failed is somebody's."""
 
 
 def spent() -> Subquery:
-    """`gpu_s` and `cost` of each job that was ever attempted: all its attempts, and of each load its share.
+    """`gpu_s` and `cost` of each job that was ever attempted: all its attempts, and of each session its share.
 
-    A load is shared by all attempts that its session served.
+    A load is shared by all attempts that its session served, the cost by the time that it spent on each.
     """
-    each_load = served()
-    # A session measures only what ends as a video; of the rest the phase's seconds are known.
-    generating = func.coalesce(Attempt.generate_s, Attempt.generating_s)
-    gpu_s = generating + func.coalesce(EngineSession.load_s / each_load.c.attempts, 0.0)
+    each = served()
+    gpu_s = _GENERATING + func.coalesce(EngineSession.load_s / each.c.attempts, 0.0)
+    cost = _held_s() / 3600 * EngineSession.price_per_hour * BY_TIME / each.c.seconds
     return (
-        select(Attempt.job_id, func.sum(gpu_s).label("gpu_s"), func.sum(cost(gpu_s)).label("cost"))
+        select(Attempt.job_id, func.sum(gpu_s).label("gpu_s"), func.sum(cost).label("cost"))
         .outerjoin(EngineSession, EngineSession.id == Attempt.session_id)
-        .outerjoin(each_load, each_load.c.session_id == Attempt.session_id)
+        .outerjoin(each, each.c.session_id == Attempt.session_id)
         .group_by(Attempt.job_id)
         .subquery("spent")
     )
 
 
+def _held_s() -> ColumnElement[float]:
+    """From the start of a session to its end, or to now."""
+    days = func.julianday(func.coalesce(EngineSession.ended_at, func.current_timestamp()))
+    return func.max(0.0, (days - func.julianday(EngineSession.started_at)) * 86400)
+
+
 def served() -> Subquery:
-    """How many `attempts` each session served."""
+    """How many `attempts` each session served, and the `seconds` that they were generated."""
     return (
-        select(Attempt.session_id, func.count().label("attempts"))
+        select(Attempt.session_id, func.count().label("attempts"), func.sum(BY_TIME).label("seconds"))
         .where(Attempt.session_id.is_not(None))
         .group_by(Attempt.session_id)
         .subquery()

@@ -46,7 +46,12 @@ QUANTITIES: Mapping[str, Quantity] = {
             meaning="GPU seconds of all its attempts, also of a job without a video, and of each load its share.",
             highest=False,
         ),
-        Quantity(name="cost", title="cost", meaning="These by the price of the host.", highest=False),
+        Quantity(
+            name="cost",
+            title="cost",
+            meaning="Its share of what its sessions cost, from their start to their end.",
+            highest=False,
+        ),
         Quantity(name="stars", title="stars", meaning="Its rating.", highest=True),
         Quantity(
             name="comparison_score",

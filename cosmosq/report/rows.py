@@ -152,7 +152,7 @@ COLUMNS: tuple[str, ...] = tuple(column.name for column in TABLE)
 
 BEHIND: Mapping[str, str] = {
     "gpu_s": "GPU seconds of all its attempts, and of each load its share.",
-    "cost": "What they cost by the price of the host; empty without one.",
+    "cost": "Its share of what its sessions cost, from their start to their end; empty without a price.",
     "comparison_score": "Score from comparisons of two (Bradley–Terry, log odds); empty if it was never compared.",
     "measure_…": "A column for each measurement that the selected jobs have, by its name: `measure_canny_f1`.",
 }

@@ -10,6 +10,7 @@ from sqlalchemy import Row, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from cosmosq.models import Attempt, EngineSession, Job
+from cosmosq.report.costs import BY_TIME
 from cosmosq.report.query import Filter
 
 
@@ -37,10 +38,8 @@ def cost_of_jobs(session: Session, which: Filter, now: datetime) -> Mapping[str,
         # Also sessions that came to nothing.
         return _sum(((row, 1.0) for row in session.execute(_sessions())), now).costs
     matches = case((which.condition, 1.0), else_=0.0)
-    # Every attempt counts for a little, so that a session that only failed is somebody's.
-    seconds = func.coalesce(Attempt.generate_s, Attempt.generating_s) + 1e-6
     shares = (
-        select(Attempt.session_id, (func.sum(matches * seconds) / func.sum(seconds)).label("share"))
+        select(Attempt.session_id, (func.sum(matches * BY_TIME) / func.sum(BY_TIME)).label("share"))
         .join(Job, Job.id == Attempt.job_id)
         .group_by(Attempt.session_id)
         .subquery()

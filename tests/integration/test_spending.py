@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from cosmosq.db import Ledger
+from cosmosq.report import costs
 from cosmosq.report.query import Filter
 from cosmosq.report.spending import cost_of_jobs, spent, told
 from tests.ledger_rows import NOW, make_ended_job, make_session
@@ -74,3 +76,10 @@ def test_a_session_that_served_nobody_is_in_the_sum_of_all(ledger: Ledger) -> No
         make_session(session, ended_at=NOW + HOUR, price_per_hour=2.0, currency="EUR")
     assert _cost(ledger) == {"EUR": 2.0}
     assert _cost(ledger, part="a") == {}
+
+
+def test_the_jobs_of_a_table_have_together_what_the_sessions_cost(night: Ledger) -> None:
+    with night.read() as session:
+        each = costs.spent()
+        found = session.scalars(select(each.c.cost).order_by(each.c.job_id)).all()
+    assert [cost and round(cost, 3) for cost in found] == [1.5, 0.5, 1.5, None]
