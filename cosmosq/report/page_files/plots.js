@@ -40,9 +40,11 @@
 
   const quantities = () => cosmosq.quantities().filter(each => cosmosq.jobs.list.filter(job => each.of(job) !== null).length > 0);
 
+  /** The quantity that was chosen, else the one that tells most at first: how closely the video keeps to its control. */
   function chosen() {
-    const all = quantities();
-    return all.find(each => each.name === cosmosq.state.values.measure) ?? all.find(each => each.name.startsWith("measure_")) ?? all[0];
+    const all = quantities(), varies = ({ of }) => new Set(cosmosq.jobs.list.map(of).filter(value => value !== null)).size > 1;
+    const first = ["measure_canny_f1", "stars", "generate_s"].map(name => all.find(each => each.name === name)).find(each => each && varies(each));
+    return all.find(each => each.name === cosmosq.state.values.measure) ?? first ?? all[0];
   }
 
   /** Draw all plots of the jobs that the filter lets through. */
