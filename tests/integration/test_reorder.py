@@ -213,16 +213,19 @@ def test_a_claimed_job_that_has_not_begun_is_asked_back_and_one_that_has_is_not(
 
 def test_moving_while_a_worker_works(make: MakeNight) -> None:
     night = make(simulator={"step_s": 0.05}, host={"prefetch": 2})
-    ids = [night.enqueue(seed=seed, num_steps=40 if seed == 0 else 3) for seed in range(6)]
+    ids = [night.enqueue(seed=seed, num_steps=1000 if seed == 0 else 3) for seed in range(6)]
     worker = night.worker("--until-empty")
     wait_for(lambda: night.job(ids[0])["step"] and is_waiting(night, *ids[1:3]), "two in the inbox")
     assert reorder.before(night.ledger, [ids[5]], ids[1], now()).recalled == tuple(ids[1:3])
     wait_for(lambda: is_waiting(night, ids[5], ids[1]), "the moved one in the inbox")
     assert reorder.last(night.ledger, [ids[1]], now()).recalled == (ids[1],)
-    reorder.first(night.ledger, [ids[4]], now())
-    out, _ = worker.communicate(timeout=60)
-    assert night.statuses() == ["succeeded"] * 6, out
-    assert order_of(night) == [0, 4, 5, 2, 3, 1]
+    wait_for(lambda: is_waiting(night, ids[5], ids[2]), "the next one in the inbox")
+    assert reorder.first(night.ledger, [ids[4]], now()).recalled == ()
+    wait_for(lambda: is_waiting(night, ids[4], ids[5]), "the first one in the inbox")
+    jobs.cancel(night.ledger, [ids[0]], now())
+    out, _ = worker.communicate(timeout=120)
+    assert night.statuses() == ["cancelled"] + ["succeeded"] * 5, out
+    assert order_of(night) == [4, 5, 2, 3, 1]
     assert len(night.loads) == 1
-    returned = next(event for event in night.job(ids[2])["events"] if event["event"] == "returned")
-    assert returned["data"]["reason"] == "the line was moved"
+    reasons = [event["data"]["reason"] for event in night.job(ids[2])["events"] if event["event"] == "returned"]
+    assert reasons == ["the line was moved", f"job {ids[4]} goes first"]
