@@ -11,9 +11,10 @@ from cosmosq.cli.init import create
 from cosmosq.config import load_config
 from cosmosq.db import open_ledger
 from cosmosq.engines.assignment import complete
-from cosmosq.enqueue import Wish, enqueue
+from cosmosq.enqueue import enqueue
 from cosmosq.paths import Workspace
 from cosmosq.status import Kind
+from cosmosq.wishes import Wish
 from tests.media import make_video
 
 COSMOSQ = str(Path(sys.executable).with_name("cosmosq"))

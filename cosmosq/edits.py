@@ -13,7 +13,6 @@ from cosmosq.db import Ledger, insert_rows
 from cosmosq.engines.assignment import check_all, check_combination, complete, from_columns, kind_of
 from cosmosq.engines.parameter import Value, Values
 from cosmosq.engines.upsampling import Request
-from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput, MoveRefused, NotFound
 from cosmosq.models import (
     Dependency,
@@ -28,6 +27,7 @@ from cosmosq.models import (
 )
 from cosmosq.moves import record, touch
 from cosmosq.status import Kind, Need, Status
+from cosmosq.wishes import Wish, inputs_of, wish_of
 
 _WAITING = (Status.HELD, Status.QUEUED)
 
@@ -166,13 +166,13 @@ def _wish(session: Session, job: Job, old: Values, prompt: str | None, given: Va
             check_combination(values, {"input"})
             wish = Wish(prompt_id=found.id, kind=Kind.UPSCALE, values=values, inputs=pinned)
             return replace(wish, source_job_id=source[0] if source else None)
-        clip = enqueue.inputs_of(session, found.clip)
+        clip = inputs_of(session, found.clip)
         # What was pinned stays, also where the clip has other videos by now.
         inputs = clip if found.id != job.prompt_id else {**clip, **pinned}
         check_combination(values, inputs)
     except InvalidInput as error:
         raise InvalidInput(f"job {job.id}: {error}") from error
-    wish = enqueue.wish_of(found.id, values, inputs)
+    wish = wish_of(found.id, values, inputs)
     asked = source[1] if source else None
     if asked is None:
         return wish

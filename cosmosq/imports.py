@@ -15,7 +15,6 @@ from cosmosq import clips, enqueue, jobs, parcels, prompts
 from cosmosq.db import Ledger, insert_rows
 from cosmosq.engines.assignment import digest_of
 from cosmosq.engines.engine import get_engine
-from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput
 from cosmosq.exports import NAMES
 from cosmosq.files import part_of, publish, sha256_of, sync_folder, writing
@@ -25,6 +24,7 @@ from cosmosq.parcels import Parcel
 from cosmosq.paths import Workspace
 from cosmosq.prompts import Draft
 from cosmosq.status import Phase, Status
+from cosmosq.wishes import Wish
 
 HOST = "imported"
 """Stands for the host, so that nothing here is forecast from a machine that is elsewhere."""

@@ -15,7 +15,6 @@ from cosmosq.config import HostConfig
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import in_one_spelling
 from cosmosq.engines.upsampling import Request
-from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Sweep
 from cosmosq.policy import Waiting
@@ -29,6 +28,7 @@ from cosmosq.sweep.expansion import Base, Expansion, expand
 from cosmosq.sweep.expansion import Trial as DrawnTrial
 from cosmosq.sweep.node import Node
 from cosmosq.sweep.strategies import Assignment
+from cosmosq.wishes import Wish, inputs_of, wish_of
 
 MOST_JOBS = 100_000
 """More than that in one sweep must be wanted expressly."""
@@ -233,7 +233,7 @@ class _Desk:
 
     def _job(self, record: PromptRecord | None, trial: DrawnTrial, assignment: str) -> PlannedJob:
         inputs = self._clip(self._record(record, trial.assignment), trial.assignment)
-        wish = enqueue.wish_of(self._prompt_id(record, trial.assignment), trial.values, inputs)
+        wish = wish_of(self._prompt_id(record, trial.assignment), trial.values, inputs)
         if trial.assignment.get(UPSAMPLE):
             wish = replace(wish, upsample=self._request(self._record(record, trial.assignment), inputs))
         engine = self._host.engine
@@ -271,7 +271,7 @@ class _Desk:
     def _clip(self, record: PromptRecord, drawn: Assignment) -> dict[str, tuple[str, str]]:
         name = drawn.get(CLIP, record.clip)
         if name not in self._inputs:
-            self._inputs[name] = enqueue.inputs_of(self._session, name)
+            self._inputs[name] = inputs_of(self._session, name)
             if not self._inputs[name]:
                 raise NotFound(f"{name} is no clip: `cosmosq clip list` shows them")
         return self._inputs[name]

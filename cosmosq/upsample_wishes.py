@@ -8,10 +8,10 @@ from sqlalchemy import select
 from cosmosq import prompts, upsampling
 from cosmosq.db import Ledger
 from cosmosq.engines.upsampling import Preview, Request
-from cosmosq.enqueue import Wish, inputs_of, upsampling_of
 from cosmosq.errors import InvalidInput
 from cosmosq.models import Prompt
 from cosmosq.prompts import PromptRecord
+from cosmosq.wishes import Wish, inputs_of, upsampling_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from sqlalchemy.orm import Session
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import check_all, check_combination, complete, from_columns
 from cosmosq.engines.parameter import Values
-from cosmosq.enqueue import Wish
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Artifact, Attempt, Job, ParameterSet
 from cosmosq.status import ENDED, Kind, Status
+from cosmosq.wishes import Wish
 
 
 def upscales_for(

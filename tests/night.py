@@ -21,12 +21,13 @@ from cosmosq.cli.init import create
 from cosmosq.config import Config, load_config
 from cosmosq.db import Ledger, open_ledger
 from cosmosq.engines.upsampling import Request, request
-from cosmosq.enqueue import enqueue, wishes_for
+from cosmosq.enqueue import enqueue
 from cosmosq.hosts import open_host
 from cosmosq.paths import Workspace
 from cosmosq.report import detail, query
 from cosmosq.session.site import Site
 from cosmosq.upsample_wishes import upsamplings_for
+from cosmosq.wishes import wishes_for
 from cosmosq.worker import Worker
 from cosmosq.worker.limits import Limits
 from tests.media import make_video

@@ -163,12 +163,12 @@ def _add_prompts(app: App) -> None:
 
 
 def _enqueue(app: App) -> None:
-    from cosmosq import enqueue as library
     from cosmosq.upscale_wishes import upscales_for
+    from cosmosq.wishes import wishes_for
 
     placed = []
     for prompt, varies, parameters in WISHES:
-        wishes = library.wishes_for(app.ledger, [prompt], parameters)
+        wishes = wishes_for(app.ledger, [prompt], parameters)
         placed += place(app, wishes, Placement(labels=[f"varies={varies}"]))
     larger = upscales_for(app.ledger, [placed[0].id], {})
     placed += place(app, larger, Placement(labels=["varies=size"]))

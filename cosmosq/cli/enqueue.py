@@ -15,8 +15,9 @@ from cosmosq.errors import InvalidInput
 from cosmosq.status import Need
 
 if TYPE_CHECKING:
-    from cosmosq.enqueue import Enqueued, Wish
+    from cosmosq.enqueue import Enqueued
     from cosmosq.plan import Plan
+    from cosmosq.wishes import Wish
 
 PRIORITY = click.IntRange(-1_000_000, 1_000_000)
 _SHOWN = 20
@@ -182,9 +183,9 @@ def _enqueue_each(
     upscale: bool,
     upsample: bool,
 ) -> "list[Enqueued]":
-    from cosmosq import enqueue as library
     from cosmosq.engines.upsampling import Request
     from cosmosq.upscale_wishes import upscales_for
+    from cosmosq.wishes import wishes_for
 
     if bool(names) == everything:
         raise InvalidInput("name prompts, or give --all for every one")
@@ -193,7 +194,7 @@ def _enqueue_each(
         wishes = upscales_for(app.ledger, named_jobs(app, names), overrides)
     else:
         request = Request() if upsample else None
-        wishes = library.wishes_for(app.ledger, None if everything else names, overrides, request)
+        wishes = wishes_for(app.ledger, None if everything else names, overrides, request)
     return place(app, wishes, placement)
 
 

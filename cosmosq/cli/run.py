@@ -51,12 +51,12 @@ def run(
     work and this command follows, or ends with 4 if that worker starts nothing now. Without one the jobs start at
     once, outside run windows too.
     """
-    from cosmosq import enqueue as library
     from cosmosq.report import query
     from cosmosq.upscale_wishes import upscales_for
+    from cosmosq.wishes import wishes_for
 
     weight = float(BY_NAME["upscale.weight"].check(upscale)) if upscale else None
-    wishes = library.wishes_for(app.ledger, names, parse_pairs(settings, "-s"))
+    wishes = wishes_for(app.ledger, names, parse_pairs(settings, "-s"))
     placement = Placement(host=host, labels=label, again=again)
     answers = place(app, wishes, placement)
     if upscale is not None:

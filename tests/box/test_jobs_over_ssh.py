@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from cosmosq import clips, prompts
 from cosmosq.cli import output
-from cosmosq.enqueue import enqueue, wishes_for
+from cosmosq.enqueue import enqueue
+from cosmosq.wishes import wishes_for
 from tests.box.proxy import Proxy
 from tests.box.sshd import Server, settings_of
 from tests.media import make_video

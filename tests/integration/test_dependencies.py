@@ -16,7 +16,7 @@ from cosmosq.claims import Outcome
 from cosmosq.config import parse_config
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import complete
-from cosmosq.enqueue import Wish, enqueue, wish_of, wishes_for
+from cosmosq.enqueue import enqueue
 from cosmosq.errors import InvalidInput, MoveRefused, NotFound
 from cosmosq.models import Dependency, Job, Prompt, Video
 from cosmosq.report import rows
@@ -24,6 +24,7 @@ from cosmosq.report.query import Filter
 from cosmosq.status import Kind, Need, Status
 from cosmosq.template import TEMPLATE
 from cosmosq.upsampling import Answer
+from cosmosq.wishes import Wish, wish_of, wishes_for
 from tests.integration.test_reorder import fresh_line
 from tests.ledger_rows import NOW, make_prompt
 from tests.night import Night, now

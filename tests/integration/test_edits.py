@@ -7,11 +7,12 @@ import pytest
 
 from cosmosq import claims, clips, edits, jobs, prompts
 from cosmosq.db import Ledger
-from cosmosq.enqueue import enqueue, wishes_for
+from cosmosq.enqueue import enqueue
 from cosmosq.errors import InvalidInput, MoveRefused, NotFound
 from cosmosq.models import Job
 from cosmosq.status import Status
 from cosmosq.upscale_wishes import upscales_for
+from cosmosq.wishes import wishes_for
 from tests.ledger_rows import NOW
 from tests.media import make_video
 from tests.night import Night, now

@@ -12,7 +12,7 @@ from cosmosq.claims import Outcome
 from cosmosq.config import HostConfig, load_config
 from cosmosq.db import Ledger, open_ledger
 from cosmosq.engines.assignment import from_columns
-from cosmosq.enqueue import Enqueued, Wish, enqueue, wishes_for
+from cosmosq.enqueue import Enqueued, enqueue
 from cosmosq.errors import CosmosqError, InvalidInput, NotFound
 from cosmosq.models import Job, ParameterSet
 from cosmosq.paths import Workspace
@@ -20,6 +20,7 @@ from cosmosq.prompts import Draft
 from cosmosq.report import detail
 from cosmosq.status import Kind, Status
 from cosmosq.upscale_wishes import upscales_for
+from cosmosq.wishes import Wish, wishes_for
 from tests.acceptance.command_line import rows
 from tests.ledger_rows import NOW
 from tests.media import make_video

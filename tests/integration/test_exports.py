@@ -12,11 +12,12 @@ import pytest
 from cosmosq import exports, imports, prompts, pruning
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import complete, kind_of
-from cosmosq.enqueue import enqueue, wishes_for
+from cosmosq.enqueue import enqueue
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.files import sha256_of
 from cosmosq.paths import Workspace
 from cosmosq.upscale_wishes import upscales_for
+from cosmosq.wishes import wishes_for
 from tests.acceptance.command_line import Shell, traces
 from tests.ledger_rows import make_workspace
 from tests.night import Night, make_night, now

@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from cosmosq import clips, prompts, sweeps
 from cosmosq.config import load_config
 from cosmosq.db import open_ledger
-from cosmosq.enqueue import Enqueued, enqueue, wishes_for
+from cosmosq.enqueue import Enqueued, enqueue
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.jobs import remove
 from cosmosq.models import Job
@@ -23,6 +23,7 @@ from cosmosq.report import sweeps as reading
 from cosmosq.sweep import trials_csv
 from cosmosq.sweep.document import read
 from cosmosq.sweep.node import Node
+from cosmosq.wishes import wishes_for
 from tests.acceptance.command_line import rows as rows_of
 from tests.ledger_rows import NOW, make_attempt, make_session
 from tests.media import make_video
