@@ -6,7 +6,9 @@ python docs/reference.py --check    exit 1 and name the difference if one is sta
 
 import ast
 import difflib
+import importlib
 import inspect
+import pkgutil
 import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -367,7 +369,7 @@ def measures() -> str:
 
 def tables() -> str:
     """Tables and columns, with the words that the models have for them."""
-    docs = member_docs(models)
+    docs = {name: text for part in parts_of(models) for name, text in member_docs(part).items()}
     mapped = sorted(models.Base.registry.mappers, key=lambda mapper: str(mapper.local_table))
     return "\n".join(table_of(mapper.class_, docs.get(mapper.class_.__name__, {})) for mapper in mapped)
 
@@ -384,6 +386,13 @@ def table_of(model: type[Any], docs: dict[str, str]) -> str:
 def key_of(column: Any) -> str:
     foreign = [f"→ `{key.target_fullname}`" for key in column.foreign_keys]
     return " ".join([*(["primary"] if column.primary_key else []), *foreign])
+
+
+def parts_of(package: ModuleType) -> list[ModuleType]:
+    """The modules of a package."""
+    return [
+        importlib.import_module(f"{package.__name__}.{part.name}") for part in pkgutil.iter_modules(package.__path__)
+    ]
 
 
 def member_docs(module: ModuleType) -> dict[str, dict[str, str]]:
