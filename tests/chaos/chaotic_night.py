@@ -11,10 +11,17 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import update
+
 from cosmosq.enqueue import enqueue
+from cosmosq.models import Schedule
+from cosmosq.status import Need
 from cosmosq.upscale_wishes import upscales_for
+from cosmosq.wishes import wishes_for
+from tests.acceptance.command_line import Shell
 from tests.box.proxy import Proxy
 from tests.chaos.clock import Clock
 from tests.night import Night, now, wait_for
@@ -22,10 +29,12 @@ from tests.night import Night, now, wait_for
 BLOCKED, DOOMED = "forbidden", "doomed"
 FAULTS: list[dict[str, object]] = [{"match": BLOCKED, "do": "block"}, {"match": DOOMED, "do": "crash", "step": 2}]
 
-PLAIN = 26
+PLAIN = 23
+SCHEDULED = ("enqueue", "scheduled", "-s", "edge.weight=0.5", "-s", "num_steps=3")
+"""However often it is fired, the clock being what it is: the same job is queued once."""
 MISHAPS = 10
 STEPS_S = (-3600, -90, 90, 3600, 86400)
-OVER = ("succeeded", "failed", "blocked", "cancelled")
+OVER = "SELECT count(*) FROM jobs WHERE status IN ('succeeded', 'failed', 'blocked', 'cancelled')"
 
 
 @dataclass
@@ -45,7 +54,7 @@ class ChaoticNight:
     _worker: "subprocess.Popen[str] | None" = None
 
     def enqueue(self) -> None:
-        """Transfers with two sets of hints, upscales, longer prompts, jobs that fail and those that wait for them."""
+        """Transfers with two sets of hints, upscales, longer prompts, jobs that fail, those that wait, a schedule."""
         night, chance = self.night, self.chance
         plain = [self._plain(number) for number in range(PLAIN)]
         self._expect("succeeded", *plain)
@@ -57,11 +66,25 @@ class ChaoticNight:
         self._expect("blocked", *blocked)
         self._expect("failed", *doomed)
         self._expect("cancelled", *self._upscales([blocked[0], doomed[0]]))
+        self._expect("succeeded", self._after(plain[0], Need.SUCCESS), self._after(doomed[1], Need.END))
+        self._schedule()
 
     def _plain(self, number: int) -> int:
         priority = self.chance.choice((0, 0, 0, 1, 5))
         vis_weight = self.chance.choice((0.0, 0.0, 0.3))
         return self.night.enqueue(f"prompt {number}", priority=priority, vis_weight=vis_weight)
+
+    def _after(self, job: int, need: Need) -> int:
+        night = self.night
+        wishes = wishes_for(night.ledger, night.add(f"{need} of {job}"), {"edge.weight": 0.5, "num_steps": 3})
+        return enqueue(night.ledger, night.config.host(), wishes, now=now(), after={job: need})[0].id
+
+    def _schedule(self) -> None:
+        """One that is overdue, as after a time without a worker."""
+        self.night.add("a scheduled one", name="scheduled")
+        Shell(self.night.workspace.root).ok("schedule", "add", "hourly", "@hourly", "--", *SCHEDULED)
+        with self.night.ledger.write() as session:
+            session.execute(update(Schedule).values(done_until=now() - timedelta(hours=2)))
 
     def _upscales(self, sources: list[int]) -> list[int]:
         wishes = upscales_for(self.night.ledger, sources, {"num_steps": 2})
@@ -82,7 +105,7 @@ class ChaoticNight:
             mishap()
         if self.clock is not None:
             self.clock.step(0)
-        self._go_on_until(len(self.expected))
+        self._go_on_until(len(self.expected) + 1)
         self._end_worker()
 
     def _mishaps(self) -> list[Callable[[], None]]:
@@ -151,7 +174,8 @@ class ChaoticNight:
         wait_for(is_reached, f"{count} jobs to be over after: {'; '.join(self.told)}")
 
     def _ended(self) -> int:
-        return sum(status in OVER for status in self.night.statuses())
+        ((count,),) = self.night.sql(OVER)
+        return int(count)
 
     def _end_worker(self) -> None:
         worker = self._living()
@@ -161,8 +185,10 @@ class ChaoticNight:
     def check(self) -> None:
         """Every job has its one right outcome, and no good video was made twice."""
         night = self.night
+        ((scheduled, label),) = night.sql("SELECT job_id, value FROM job_labels WHERE key = 'schedule'")
+        assert label == "hourly"
         ends = dict(night.sql("SELECT id, status FROM jobs ORDER BY id"))
-        assert ends == self.expected
+        assert ends == {**self.expected, scheduled: "succeeded"}
         succeeded = [job for job, status in ends.items() if status == "succeeded"]
         rows = dict(night.sql("SELECT job_id, count(*) FROM attempts WHERE status = 'succeeded' GROUP BY job_id"))
         assert rows == dict.fromkeys(succeeded, 1)
