@@ -37,7 +37,7 @@ _PLAIN = (
     *("id", "status", "kind", "clip", "host", "engine", "simulated", "sweep", "trial", "attempts", "priority"),
     *("width", "height", "frames", "duration_s", "total_s", "generate_s", "load_s", "error", "message"),
 )
-_TIMES = ("created_at", "started_at", "ended_at")
+_TIMES = ("created_at", "started_at", "ended_at", "pruned_at")
 
 
 class Prompts:

@@ -194,7 +194,7 @@ SETTINGS = [
     ("retries = -1", "retries = -1 is not allowed: give an integer from 0 to 100"),
     (
         "retrys = 1",
-        "retrys = 1: no such key; there are default_host, retries, backoff_s, repeat, max_overtake, lease_s",
+        "retrys = 1: no such key; there are default_host, retries, backoff_s, repeat, stop_after_failures,",
     ),
     ('default_host = "gpu"', "default_host = 'gpu' is no host: give sim"),
     ("[hosts.sim]\nengine = 'sora'", "hosts.sim.engine = 'sora' is not allowed: give simulated, cosmos_transfer1"),

@@ -82,7 +82,7 @@ def test_report_sums_up_the_costs(priced: Ledger, shell: Shell, workspace: Works
     assert re.search(r"^cost +2.00 EUR$", shell.ok("report").out, re.MULTILINE)
     assert shell.ok("report", "--json").json["costs"] == {"EUR": 2.0}
     shell.ok("report", "--html", workspace.root / "report")
-    assert "<dt>Cost</dt><dd>2.00 EUR</dd>" in (workspace.root / "report" / "index.html").read_text()
+    assert '"costs":{"EUR":2.0}' in (workspace.root / "report" / "data.js").read_text()
 
 
 def test_times_are_told_by_the_window_of_the_worker_or_else_of_the_settings(

@@ -155,7 +155,7 @@ def test_compared_videos_are_ranked(filled: Shell) -> None:
         ("--best 1 --measure canny_f1 --by seed --sort jobs", "--sort orders groups"),
         ("--by seed --lowest", "--highest and --lowest belong to --best or --sort"),
         ("--by seed --bins 101", "101 is not in the range"),
-        ("--open", "--open needs a page"),
+        ("--open", "--open belongs to a page"),
         ("--by seed --csv - --json", "--csv - and --json both want stdout"),
     ],
 )

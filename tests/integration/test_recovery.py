@@ -231,7 +231,7 @@ def test_a_host_that_is_asked_tells_which_sessions_live_and_they_are_ended(make:
         queue.close()
     assert list(ask(site)) == []
     assert dict(night.sql('SELECT id, "end" FROM sessions')) == {idle.id: "exited 0", killed.id: "lost: killed"}
-    assert night.session_pids() == []
+    wait_for(lambda: night.session_pids() == [], "the end of its process")
 
 
 def test_a_remedy_that_comes_too_late_changes_nothing(

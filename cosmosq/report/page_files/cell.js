@@ -1,12 +1,12 @@
 // One job in the contact sheet.
 {
   const { el, plural } = cosmosq;
-  const SIGNS = { failed: "✕", blocked: "⃠", cancelled: "–", queued: "…", held: "❚❚", running: "▶", missing: "?" };
-  const WORDS = { failed: "failed", blocked: "blocked by the guardrail", cancelled: "cancelled", queued: "queued", held: "held back", running: "running", missing: "the file is missing" };
+  const SIGNS = { failed: "✕", blocked: "⃠", cancelled: "–", queued: "…", held: "❚❚", running: "▶", missing: "?", pruned: "✂" };
+  const WORDS = { failed: "failed", blocked: "blocked by the guardrail", cancelled: "cancelled", queued: "queued", held: "held back", running: "running", missing: "the file is missing", pruned: "the video was pruned" };
 
-  /** What a cell shows instead of a picture: `missing` for a video that is gone, else the job's status. */
+  /** What a cell shows instead of a picture: `missing` or `pruned` for a video that is gone, else the job's status. */
   function look(job) {
-    return job.missing ? "missing" : job.status;
+    return job.missing ? "missing" : job.pruned_at ? "pruned" : job.status;
   }
 
   function picture(job) {
