@@ -11,7 +11,7 @@ from benchmarks.start_up import COSMOSQ
 from cosmosq import clips, prompts
 from cosmosq.cli.init import create
 from cosmosq.db import open_ledger
-from cosmosq.session.site import utc_now
+from cosmosq.moments import utc_now
 from cosmosq.sweep.document import read
 from cosmosq.sweep.expansion import Base, expand
 from cosmosq.sweep.node import Node

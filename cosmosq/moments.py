@@ -19,6 +19,11 @@ _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 
 
+def utc_now() -> datetime:
+    """The present, aware."""
+    return datetime.now(UTC)
+
+
 def parse_moment(text: str, now: datetime, zone: tzinfo | None = None) -> datetime:
     """The moment that `text` names, as an aware time in UTC.
 

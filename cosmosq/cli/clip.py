@@ -34,7 +34,7 @@ def add(app: App, name: str, paths: tuple[str, ...], fps: int, replace: bool, as
     as in `shot1_depth.mp4`. Numbered frames (`depth.0001.png …` in a folder, or `depth.####.png`) are encoded once.
     """
     from cosmosq import clips
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     record = clips.add(app.ledger, app.workspace, name, paths, fps=fps, replace=replace, now=utc_now())
     for note in record.notes:

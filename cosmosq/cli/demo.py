@@ -145,7 +145,7 @@ def _fresh_workspace(root: Path) -> App:
 
 def _add_clip(app: App, count: int) -> None:
     from cosmosq import clips, scene
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     frames = app.workspace.root / "frames"
     output.say(f"rendering {count} frames of a little scene in colour, depth and segmentation")
@@ -156,7 +156,7 @@ def _add_clip(app: App, count: int) -> None:
 
 def _add_prompts(app: App) -> None:
     from cosmosq import prompts
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     drafts = [prompts.Draft(text=text, clip=CLIP, name=name) for name, text in PROMPTS.items()]
     prompts.add(app.ledger, drafts, utc_now())
@@ -177,9 +177,9 @@ def _enqueue(app: App) -> None:
 
 def _told(app: App) -> Night:
     """Write the page and read what became of the jobs."""
+    from cosmosq.moments import utc_now
     from cosmosq.report import page, rows
     from cosmosq.report.query import Filter
-    from cosmosq.session.site import utc_now
 
     root, everything = app.workspace.root, Filter()
     with app.ledger.read() as session:

@@ -34,8 +34,8 @@ def edit(
     changed.
     """
     from cosmosq import edits
+    from cosmosq.moments import utc_now
     from cosmosq.report import query
-    from cosmosq.session.site import utc_now
 
     wanted = edits.Edit(
         parameters=parse_pairs(settings, "-s"), prompt=prompt, priority=priority, labels=parse_labels(label)

@@ -159,8 +159,7 @@ def _named_in(app: App, words: Sequence[str]) -> list[int]:
 
 
 def _due_at(at: str | None, tz: str | None) -> datetime | None:
-    from cosmosq.moments import parse_moment, parse_zone
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import parse_moment, parse_zone, utc_now
 
     if at is None:
         if tz is not None:
@@ -201,7 +200,7 @@ def _enqueue_each(
 def place(app: App, wishes: "Sequence[Wish]", placement: Placement) -> "list[Enqueued]":
     """Record the jobs, then ring for them: ledger first, then the tickets."""
     from cosmosq import enqueue as library
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     host = app.config.host(placement.host)
     options = placement.options
@@ -240,7 +239,7 @@ def plan_sweep(app: App, read: Read, placement: Placement, *, yes: bool) -> "Pla
 def place_sweep(app: App, plan: "Plan", text: str, placement: Placement) -> "list[Enqueued]":
     """Record a planned sweep, then ring for its jobs."""
     from cosmosq import sweeps
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     host = app.config.host(placement.host)
     answers = sweeps.record(app.ledger, host, plan, text=text, now=utc_now(), **placement.options)

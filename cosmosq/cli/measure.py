@@ -63,7 +63,7 @@ def measure(
 
 def _measured(app: App, measures: "Sequence[Measure]", ids: Collection[int] | None, again: bool) -> "Iterable[Done]":
     from cosmosq.measure_jobs import measure_all
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     return measure_all(app.ledger, app.workspace, measures, utc_now, ids=ids, again=again)
 
@@ -112,7 +112,7 @@ def _measure_in_background(app: App, worker_pid: int) -> None:
     """All that is pending, for as long as the worker lives and an hour more."""
     from cosmosq.measure_jobs import measure_all
     from cosmosq.measures.catalogue import chosen
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
     from cosmosq.worker.measuring import step_aside, the_only_one
 
     with the_only_one(app.workspace) as is_alone:

@@ -22,8 +22,8 @@ def move(app: App, jobs: tuple[str, ...], first: bool, last: bool, before: str |
     session and have not begun can be moved, too. Those that must end before a moved one can begin go with it.
     """
     from cosmosq import reorder
+    from cosmosq.moments import utc_now
     from cosmosq.report import query
-    from cosmosq.session.site import utc_now
 
     if first + last + (before is not None) != 1:
         raise InvalidInput("where to? give one of --first, --last and --before JOB")

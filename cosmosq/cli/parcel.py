@@ -23,7 +23,7 @@ def export(app: App, jobs: tuple[str, ...], folder: Path, as_json: bool) -> None
     same again.
     """
     from cosmosq import exports
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     ids = named_jobs(app, jobs)
     written = exports.export(app.ledger, app.workspace, ids, folder.absolute(), now=utc_now())
@@ -46,7 +46,7 @@ def import_(app: App, folders: tuple[Path, ...], as_json: bool) -> None:
     already is skipped, and nothing is believed that does not have its hash.
     """
     from cosmosq import imports
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     done = imports.import_all(app.ledger, app.workspace, folders, now=utc_now())
     if as_json:

@@ -49,7 +49,7 @@ def add(
     A line of a JSONL file for --from is an object with text and, if you like, clip, name, negative and parameters.
     """
     from cosmosq import prompts
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     if (text is None) == (source is None):
         raise InvalidInput("give the text of a prompt, @FILE, or --from FILE for many")
@@ -129,7 +129,7 @@ def _draft(row: dict[str, object], clip: str | None, negative: str | None, param
 def import_(app: App, specs: tuple[Path, ...], root: Path | None, as_json: bool) -> None:
     """Record what controlnet specs ask for, as transfer.py would take them: prompt, parameters and videos."""
     from cosmosq import prompts
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     records = prompts.import_specs(app.ledger, app.workspace, specs, root=root, now=utc_now())
     for spec, record in zip(specs, records, strict=True):

@@ -32,8 +32,7 @@ def prune(
     or running keep all that they need.
     """
     from cosmosq import pruning
-    from cosmosq.moments import parse_span
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import parse_span, utc_now
 
     if hosts and no_hosts:
         raise InvalidInput("--host and --no-hosts do not go together")

@@ -54,7 +54,7 @@ def rate(
 
 def _rate(app: App, words: Sequence[str], note: str | None, verdict: str | None, clear: bool, as_json: bool) -> None:
     from cosmosq import ratings
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     if clear:
         if note is not None or verdict is not None:
@@ -107,7 +107,7 @@ def in_words(rating: dict[str, Any]) -> str:
 
 def _compare(app: App, pair: tuple[str, str], as_json: bool) -> None:
     from cosmosq import ratings
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     ids = [job for word in pair for job in named_jobs(app, [word])]
     if len(ids) != 2:
@@ -122,7 +122,7 @@ def _compare(app: App, pair: tuple[str, str], as_json: bool) -> None:
 def _import(app: App, source: str, as_json: bool) -> None:
     from cosmosq import ratings, ratings_file
     from cosmosq.cli.reading import read_text
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     try:
         told = ratings_file.read(read_text(source), utc_now())

@@ -86,7 +86,7 @@ def work_or_follow(app: App, host: str, ids: list[int]) -> bool:
         WorkerBusy: the worker starts nothing now.
     """
     from cosmosq.cli.follow import follow_until_ended
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
     from cosmosq.worker import registry
 
     def worker() -> int | None:

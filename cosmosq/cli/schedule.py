@@ -47,8 +47,7 @@ def add(
     when the time has come: `cosmosq schedule add nightly '0 22 * * 1-5' -- enqueue --sweep overnight.yaml --again`.
     """
     from cosmosq import cron, schedules
-    from cosmosq.moments import local_zone, parse_zone
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import local_zone, parse_zone, utc_now
 
     app: App = ctx.obj
     draft = schedules.Draft(
@@ -101,7 +100,7 @@ def _checked(ctx: click.Context, line: Sequence[str]) -> list[str]:
 def list_(app: App, as_json: bool) -> None:
     """List the schedules: the next three times of each, its last one and what that queued."""
     from cosmosq import schedules
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     found = schedules.records(app.ledger, utc_now())
     if as_json:
@@ -120,8 +119,8 @@ def list_(app: App, as_json: bool) -> None:
 def next_(app: App, names: tuple[str, ...], count: int, as_json: bool) -> None:
     """Say what fires next, of all schedules or of some."""
     from cosmosq import schedules
+    from cosmosq.moments import utc_now
     from cosmosq.report.durations import duration
-    from cosmosq.session.site import utc_now
 
     now = utc_now()
     found = schedules.records(app.ledger, now, names, upcoming=count)
@@ -150,7 +149,7 @@ def next_(app: App, names: tuple[str, ...], count: int, as_json: bool) -> None:
 def enable(app: App, name: str) -> None:
     """Let a schedule fire again, from now on."""
     from cosmosq import schedules
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     now = utc_now()
     schedules.enable(app.ledger, name, now)

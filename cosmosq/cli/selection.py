@@ -52,8 +52,7 @@ def _prompt_id(app: App, reference: str) -> str:
 
 
 def _moment(text: str | None) -> Any:
-    from cosmosq.moments import parse_past
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import parse_past, utc_now
 
     return None if text is None else parse_past(text, utc_now())
 

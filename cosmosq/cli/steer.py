@@ -93,6 +93,6 @@ def remove(app: App, ids: list[int]) -> str:
 
 
 def _now() -> Any:
-    from cosmosq.session.site import utc_now
+    from cosmosq.moments import utc_now
 
     return utc_now()

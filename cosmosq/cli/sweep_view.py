@@ -20,8 +20,8 @@ _LISTED = 12
 
 def preview(app: App, plan: "Plan", host: str | None, *, as_json: bool) -> None:
     """All that there is to know before anything is queued, on stdout."""
+    from cosmosq.moments import utc_now
     from cosmosq.report.forecast import forecast
-    from cosmosq.session.site import utc_now
 
     name = app.config.host(host).name
     told = [(job.wish.values, job.wish.inputs) for job in plan.new]

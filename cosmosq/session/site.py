@@ -3,20 +3,16 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cosmosq.config import Config, HostConfig
 from cosmosq.db import Ledger
 from cosmosq.hosts import Host
+from cosmosq.moments import utc_now
 from cosmosq.paths import Workspace
 
 LANDINGS = 2
 """Attempts that bring their results home at once: one alone spends most of its time on the way, not on bytes."""
-
-
-def utc_now() -> datetime:
-    """The present, aware."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)

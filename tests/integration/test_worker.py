@@ -228,7 +228,7 @@ def test_one_interrupt_finishes_the_job_and_stops(make: MakeNight) -> None:
 
 def test_two_interrupts_leave_the_work_running_and_the_next_worker_takes_it_over(make: MakeNight) -> None:
     night = make(simulator={"step_s": 0.02})
-    night.enqueue("one", num_steps=500)
+    night.enqueue("one", num_steps=350)
     worker = night.worker()
     wait_for(lambda: night.job(1)["step"], "the first step")
     worker.send_signal(signal.SIGINT)
