@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from cosmosq.errors import InvalidInput, InvalidLedger
 from cosmosq.files import part_of, publish, refusal, writing
-from cosmosq.models import REVISION, Base
+from cosmosq.models import REVISION, Base, load_all
 from cosmosq.revision import revision_of
 
 
@@ -72,6 +72,7 @@ def create(path: Path) -> None:
 
 def differences(path: Path) -> list[str]:
     """What tells the ledger's schema from the models; empty when they are equal."""
+    load_all()
     engine = create_engine(URL.create("sqlite", database=str(path)))
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "render_as_batch": True})

@@ -8,7 +8,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from cosmosq import breaker
-from cosmosq.alarms import Occasion, sound
 from cosmosq.breaker import Rule
 from cosmosq.db import Ledger
 from cosmosq.errors import MoveRefused
@@ -148,4 +147,7 @@ def _trip(session: Session, host: str, reason: str, rule: Rule, now: datetime) -
     values = {"since": now, "reason": reason, "probe_at": now + timedelta(seconds=wait_s)}
     session.add(Pause(host=host, paused_by=By.BREAKER, **values))
     remedy = f"a job is tried in {wait_s:g} s, `cosmosq resume --host {host}` goes on at once"
+    # Whoever only looks at pauses needs none of it.
+    from cosmosq.alarms import Occasion, sound
+
     sound(session, Occasion.HOST_PAUSED, f"host {host} is paused: {reason}: {remedy}", now, host=host, reason=reason)

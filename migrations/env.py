@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 
-from cosmosq.models import Base, UtcDateTime
+from cosmosq.models import Base, UtcDateTime, load_all
 
 
 def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
@@ -12,6 +12,7 @@ def render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return "sa.DateTime()" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
+load_all()
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=Base.metadata,

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from cosmosq.models import attempts  # noqa: F401
 from cosmosq.models.base import Base
 
 
