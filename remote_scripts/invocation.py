@@ -189,6 +189,8 @@ class Invocation:
         if item in self._cancelled:
             return
         member = self._members[item]
+        # The engine may have saved more by now than it was heard to begin with.
+        self._accept(member.attempt)
         batch = self._logs.members(item // self._batch_size)
         generate_s = round((time.monotonic() - self._logs.generates_since) / len(batch), 3)
         self._logs.close_item(item)

@@ -47,6 +47,9 @@ def _initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for seed, role in enumerate(("input", "depth", "seg"))
     ]
     Shell(folder).ok("init", "ws")
+    settings = folder / "ws" / "cosmosq.toml"
+    # A worker within the tests' own process would leave another one behind that measures.
+    settings.write_text("measure = false\n" + settings.read_text())
     shell = Shell(folder / "ws")
     shell.ok("clip", "add", "shot", *videos)
     shell.ok("prompt", "add", "a kitchen in the evening", "--clip", "shot", "--name", "kitchen", "-s", "edge.weight=1")

@@ -63,6 +63,9 @@ class Measuring:
         """End the process, or leave it to go on by itself for a while; what is not measured then is so next time."""
         if leave:
             self.look()
+            if self._process is not None and self._process.poll() is None:
+                # Nobody waits for it any more, and that is no oversight which Python must warn of.
+                self._process.returncode = 0
         elif self._process is not None and self._process.poll() is None:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):

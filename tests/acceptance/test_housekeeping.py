@@ -109,12 +109,7 @@ def test_a_backup_goes_where_it_is_told_while_others_write_and_never_over_a_file
     assert sorted(path.name for path in tmp_path.glob("*.db*")) == sorted(path.name for path in (*copies, last))
 
 
-def test_exports_and_imports_are_asked_for_by_jobs_and_folders(
-    shell: Shell, workspace: Workspace, tmp_path: Path
-) -> None:
-    settings = workspace.config_path
-    # A worker of this very process would leave another one behind that measures.
-    settings.write_text("measure = false\n" + settings.read_text())
+def test_exports_and_imports_are_asked_for_by_jobs_and_folders(shell: Shell, tmp_path: Path) -> None:
     shell.ok("enqueue", "kitchen", "-s", "num_steps=1")
     assert "job 1 is queued and has no video" in shell.refused(2, "export", "1", "--to", tmp_path / "to")
     assert "99 is no job" in shell.refused(3, "export", "99", "--to", tmp_path / "to")
