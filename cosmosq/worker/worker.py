@@ -332,5 +332,8 @@ class _Shift:
             self._end_with_reasons()
 
     def _is_empty(self) -> bool:
+        if any(line.is_busy for line in self.lines.values()):
+            # Spares the ledger several looks a second for all of the night.
+            return False
         # In this order: a line that is found idle after there was nothing to do cannot have begun anything.
         return all(line.is_empty() and not line.is_busy for line in self.lines.values())
