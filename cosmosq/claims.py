@@ -18,7 +18,7 @@ from cosmosq.errors import StaleClaim
 from cosmosq.models import Artifact, Attempt, Event, Job
 from cosmosq.moves import cancel_dependents, move, record
 from cosmosq.retries import Repeat, pause_s
-from cosmosq.status import UNSUCCESSFUL, Phase, Status
+from cosmosq.status import UNSUCCESSFUL, Kind, Phase, Status
 from cosmosq.upsampling import Answer
 
 NEVER_STOP = Rule()
@@ -259,8 +259,10 @@ def finish(
         if outcome.answer is not None:
             # In the transaction that lets the dependent jobs start: they are made with it.
             upsampling.keep(session, claim.job_id, outcome.answer, simulated=attempt.simulated, now=now)
-        outcome = _offloaded(session, attempt, outcome, now)
         job = session.get_one(Job, claim.job_id)
+        if job.kind != Kind.UPSAMPLE:
+            # An upsampler that finds no memory has met somebody else's: nothing of its own could make room.
+            outcome = _offloaded(session, attempt, outcome, now)
         failed = outcome.status == Status.FAILED
         stopped = outcome.status in (Status.FAILED, Status.CANCELLED)
         failures = job.failures + (failed and outcome.repeat != Repeat.UNCOUNTED)

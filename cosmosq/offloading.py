@@ -8,7 +8,7 @@ import json
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from cosmosq.engines.engine import UPSAMPLE, encode_key, key_digest, mode_in_key, offloaded_key
+from cosmosq.engines.engine import encode_key, key_digest, mode_in_key, offloaded_key
 from cosmosq.models import EngineSession, Event, Job
 from cosmosq.status import ENDED
 
@@ -23,7 +23,7 @@ def move_on(session: Session, job_id: int, session_id: str) -> bool:
     """
     ended = session.get_one(EngineSession, session_id)
     key, mode = mode_in_key(json.loads(ended.key))
-    if mode != "warm" or key["pipeline"] == UPSAMPLE or key.get("offloaded"):
+    if mode != "warm" or key.get("offloaded"):
         return False
     same_kind = (Job.host == ended.host, Job.session_key == key_digest(key), Job.status.not_in(ENDED))
     which = (Job.id == job_id,) if _has_worked(session, ended.host, ended.key) else same_kind
