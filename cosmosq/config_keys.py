@@ -88,6 +88,8 @@ AUTO_BATCH = 8
 LOAD_SERVES = 8
 """In command mode, so many orders should lie in an inbox for one load of the model."""
 OFFLOADABLE = ("text_encoder_model", "guardrail_models", "diffusion_transformer")
+"""Of the session that makes videos."""
+_OFFLOADABLE = (*OFFLOADABLE, "prompt_upsampler")
 
 TOP_KEYS = (
     Key(
@@ -272,10 +274,11 @@ HOST_KEYS = (
     Key(
         name="offload",
         default=[],
-        allowed=f"a list of {', '.join(OFFLOADABLE)}",
+        allowed=f"a list of {', '.join(_OFFLOADABLE)}",
         meaning="Models that leave the GPU between uses: less memory, much slower. "
-        "What runs out of memory is repeated once with all of them; so is all of its kind if nothing fitted without.",
-        accepts=lambda value: isinstance(value, list) and all(item in OFFLOADABLE for item in value),
+        "A video that runs out of memory is tried once more with all of those that make it; so is all of its kind if "
+        "nothing fitted without.",
+        accepts=lambda value: isinstance(value, list) and all(item in _OFFLOADABLE for item in value),
     ),
     Key(
         name="mode",

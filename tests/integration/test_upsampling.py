@@ -128,6 +128,21 @@ def test_failing_prompts_fail_alone_and_take_their_own_videos_with_them(make: Ma
     assert set(jobs.retry(night.ledger, failed, now())) == {*failed, videos["a gloomy kitchen"]}
 
 
+def test_an_upsampling_that_ran_out_of_memory_is_repeated_as_any_other(make: MakeNight) -> None:
+    night = make(faults=[{"do": "oom", "match": "gloomy", "during": "upsampling", "times": 1}])
+    (job,) = night.upsample(*night.add("a gloomy kitchen"))
+    night.work()
+    assert [attempt["error"] for attempt in night.job(job)["attempts"]] == ["out_of_memory", None]
+
+
+def test_the_upsampler_can_be_told_to_free_the_memory_after_each_prompt(make: MakeNight) -> None:
+    night = make(host={"offload": ["prompt_upsampler"]})
+    jobs = night.upsample(*night.add("a kitchen", "a harbour"))
+    night.work()
+    assert night.statuses() == ["succeeded"] * len(jobs)
+    assert [load["offload"] for load in night.box_ledger("upsampler_load")] == [True, True]
+
+
 def test_a_killed_worker_and_a_killed_session_cost_no_prompt_and_none_is_made_twice(make: MakeNight) -> None:
     night = make(simulator={"upsample_s": 0.2})
     ids = night.add(*(f"kitchen {number}" for number in range(8)))
