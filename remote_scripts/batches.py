@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 Spec = dict[str, Any]
@@ -171,8 +171,3 @@ def item_of(spec: Spec) -> Spec:
             "input_control": spec[hint].get("input_control") or None,
         }
     return {"visual_input": spec["input_video_path"], "prompt": spec["prompt"], "control_overrides": overrides}
-
-
-def limited(group: Group, batch_size: int) -> Group:
-    """The same jobs, with fewer at once."""
-    return replace(group, batch_size=max(1, min(group.batch_size, batch_size)))
