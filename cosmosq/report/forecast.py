@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from statistics import median
 from typing import Any
 
 from sqlalchemy import Integer, case, cast, func, select
@@ -15,6 +16,8 @@ from cosmosq.status import Kind, Status
 
 CLIP_FRAMES = 121
 """Frames that the engine makes at once; longer inputs are made in several clips that overlap by one."""
+NEWEST = 200
+"""So many of a host's videos and loads tell how fast it is; older ones may be of another engine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ def forecast(
         loads: how often the model is loaded for them.
     """
     pace = pace_of(session, host)
-    load_s = mean_load_s(session, host)
+    load_s = median_load_s(session, host)
     if pace is None:
         return Forecast(generate_s=None, load_s=None, ahead_s=None, ends_at=None)
     told = list(jobs)
@@ -79,28 +82,37 @@ class Tempo:
 
 def tempo_of(session: Session, host: str) -> Tempo:
     """How fast a host was so far."""
-    return Tempo(pace=pace_of(session, host), load_s=mean_load_s(session, host))
+    return Tempo(pace=pace_of(session, host), load_s=median_load_s(session, host))
 
 
 def pace_of(session: Session, host: str) -> float | None:
-    """Mean GPU seconds of a step of one clip on a host, over all videos made there; None before the first."""
+    """Median GPU seconds of a step of one clip on a host, over the newest videos made there; None before the first."""
     steps, clips = sizes()
     statement = (
-        select(func.sum(Attempt.generate_s), func.sum(steps * clips))
+        select(Attempt.generate_s / (steps * clips))
         .join(Job, Job.id == Attempt.job_id)
         .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .where(Attempt.host == host, Attempt.status == Status.SUCCEEDED, Attempt.generate_s.is_not(None))
         .where(Job.kind != Kind.UPSAMPLE)
+        .order_by(Attempt.id.desc())
+        .limit(NEWEST)
     )
-    seconds, work = session.execute(statement).one()
-    return seconds / work if work else None
+    return _median(session.scalars(statement))
 
 
-def mean_load_s(session: Session, host: str) -> float | None:
-    """Mean seconds of a model load on a host; None before the first."""
+def median_load_s(session: Session, host: str) -> float | None:
+    """Median seconds of the newest model loads on a host; None before the first."""
     # The upsampler is another model.
     other = EngineSession.key.not_like(f'%"pipeline": "{UPSAMPLE}"%')
-    return session.scalar(select(func.avg(EngineSession.load_s)).where(EngineSession.host == host, other))
+    loaded = EngineSession.host == host, EngineSession.load_s.is_not(None), other
+    statement = select(EngineSession.load_s).where(*loaded).order_by(EngineSession.started_at.desc()).limit(NEWEST)
+    return _median(session.scalars(statement))
+
+
+def _median(seconds: Iterable[float | None]) -> float | None:
+    # One that was slow for a reason of its own, as the first after a cold start, tells nothing about the others.
+    known = [value for value in seconds if value is not None]
+    return median(known) if known else None
 
 
 def _waiting(session: Session, host: str) -> float:

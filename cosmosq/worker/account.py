@@ -24,7 +24,7 @@ from cosmosq.worker.limits import Limits, Tally, closed, overdue, too_late
 SPENT_S = 1.0
 """For so long, what has been spent is not added up anew."""
 TEMPO_S = 10.0
-"""For so long, the pace of a host is taken to be the same; it is a mean over all that was made there."""
+"""For so long, the pace of a host is taken to be the same; it is a median of many videos."""
 
 
 class Account:

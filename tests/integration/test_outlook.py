@@ -45,6 +45,16 @@ def test_nothing_is_known_before_the_first_video(ledger: Ledger) -> None:
     assert (found.queued, found.loads, found.left_s, found.ends_at, found.expected_at) == (1, 1, None, None, {})
 
 
+def test_one_slow_video_and_one_slow_load_do_not_make_the_host_slow(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        for load_s, generate_s in ((40.0, 100.0), (400.0, 9000.0), (40.0, 100.0)):
+            gone = make_session(session, load_s=load_s, end="exited 0")
+            attempt = {"generate_s": generate_s, "session_id": gone.id}
+            make_ended_job(session, parameters=TEN_STEPS, attempt=attempt)
+        job = _job(session)
+    assert _seconds(_look(ledger)) == {job.id: 140}
+
+
 def test_a_load_is_counted_once_for_all_that_share_it(ledger: Ledger) -> None:
     with ledger.write() as session:
         _past(session)
