@@ -110,7 +110,14 @@ def _start_order(
 
 def state_of(site: Site, session: RemoteSession) -> str:
     """`running`, or how it ended: `exited N`, `lost: rebooted`, `lost: killed`, `lost: absent`."""
-    return _launcher(site, session).state(session.folder)
+    state = _launcher(site, session).state(session.folder)
+    # An end is recorded before its container is taken away: what another thread recorded is better than "absent".
+    return state if state == "running" else _recorded_end(site, session) or state
+
+
+def _recorded_end(site: Site, session: RemoteSession) -> str | None:
+    with site.ledger.read() as reading:
+        return reading.scalar(select(EngineSession.end).where(EngineSession.id == session.id))
 
 
 def is_over(site: Site, session: RemoteSession) -> bool:

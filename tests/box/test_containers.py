@@ -141,6 +141,19 @@ def test_a_second_start_finds_the_first(make: MakeNight, engine: DockerEngine) -
     assert (len(night.loads), engine.containers()) == (1, [])
 
 
+def test_how_a_session_ended_is_still_known_once_its_container_is_removed(
+    make: MakeNight, engine: DockerEngine
+) -> None:
+    night = make()
+    site = site_of(night)
+    session = remote.start(site, KEY)
+    wait_for(lambda: night.loads, "the model")
+    remote.close(site, session)
+    assert engine.containers() == []
+    # Who follows it may ask later than who closed it, and must not take it for lost.
+    assert remote.state_of(site, session) == "exited 0"
+
+
 @pytest.mark.parametrize("command", ["create", "start"])
 def test_a_lost_reply_to_a_start_leaves_one_container(
     make: MakeNight, engine: DockerEngine, tmp_path: Path, command: str
