@@ -31,15 +31,18 @@
       next();
     }
 
-    /** Show a frame of a track; resolves when it is on the screen, or after a while if it never is. */
+    /** Show a frame of a track; resolves when it is on the screen, after a while if it never is, or when another is asked for. */
     function show(track, frame) {
       const { video } = track;
-      if (video.error || (track.shown === frame && !video.seeking && video.readyState >= 2)) return Promise.resolve();
+      track.forgo?.();
+      if (video.error || (!track.coasting && track.shown === frame && !video.seeking && video.readyState >= 2)) return Promise.resolve();
       return new Promise(resolve => {
-        const done = () => { clearTimeout(late); track.presented = null; video.removeEventListener("seeked", sought); resolve(); };
+        const forgo = () => { clearTimeout(late); track.forgo = track.presented = null; video.removeEventListener("seeked", sought); resolve(); };
+        const done = () => { track.shown = frame; track.coasting = false; forgo(); };
         // A hidden page shows no frames: there the seek itself has to do.
-        const sought = () => { if (document.hidden || !video.requestVideoFrameCallback || track.shown === frame) { track.shown = frame; done(); } };
-        const late = setTimeout(() => { track.shown = frame; done(); }, 3000);
+        const sought = () => { if (document.hidden || !video.requestVideoFrameCallback || track.shown === frame) done(); };
+        const late = setTimeout(done, 3000);
+        track.forgo = forgo;
         track.presented = () => { if (track.shown === frame && !video.seeking) done(); };
         video.addEventListener("seeked", sought);
         video.currentTime = middle(track, frame);
@@ -47,7 +50,15 @@
     }
 
     const showAll = frame => Promise.all(tracks.map(track => show(track, frameAt(track, frame / fps))));
-    const silence = () => { for (const { video } of tracks) { video.pause(); video.playbackRate = me.speed; } };
+
+    function silence() {
+      for (const track of tracks) {
+        // One more frame may be on its way: what a video that was stopped shows is only known once it was sought.
+        track.coasting ||= !me.playing && !track.video.paused;
+        track.video.pause();
+        track.video.playbackRate = me.speed;
+      }
+    }
 
     async function seek(frame) {
       const mine = ++generation, wasPlaying = me.playing;
