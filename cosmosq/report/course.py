@@ -81,7 +81,7 @@ class Course:
 
     def _fill_window(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
         """Begin all that fits into what is left of the window; returns the others."""
-        shortest = min((row.work for row in rows), default=0) * self._pace
+        shortest = min([row.work for row in rows], default=0) * self._pace
         later: list[Row[Any]] = []
         for number, row in enumerate(rows):
             if not self._has_room(self.at, shortest):
