@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,8 +32,9 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def log_to(path: Path) -> None:
-    """Send what cosmosq and Huey log to a file that is rotated at 10 MiB.
+@contextmanager
+def logging_to(path: Path) -> Iterator[None]:
+    """Meanwhile, send what cosmosq and Huey log to a file that is rotated at 10 MiB.
 
     Workers of several hosts share it: with the standard library's handler each would go on in a file that another one
     has put away.
@@ -42,8 +45,14 @@ def log_to(path: Path) -> None:
         path.open("a", encoding="utf-8").close()
     handler = ConcurrentRotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=KEPT, encoding="utf-8")
     handler.setFormatter(JsonFormatter())
-    for name, level in (("cosmosq", logging.INFO), ("huey", logging.WARNING)):
-        logger = logging.getLogger(name)
+    loggers = {logging.getLogger("cosmosq"): logging.INFO, logging.getLogger("huey"): logging.WARNING}
+    for logger, level in loggers.items():
         logger.setLevel(level)
         logger.addHandler(handler)
         logger.propagate = logging.getLogger().handlers != []
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()

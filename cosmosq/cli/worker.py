@@ -119,26 +119,26 @@ def work(
     """Run a worker in this thread and show its jobs; False if it left work running."""
     from cosmosq.cli.follow import while_following
     from cosmosq.hosts import unlock
-    from cosmosq.logs import log_to
+    from cosmosq.logs import logging_to
     from cosmosq.worker import Worker
 
-    log_to(app.workspace.log_path)
-    ledger = app.ledger
-    if app.keyring is not None:
-        for name in hosts:
-            unlock(app.config.host(name), app.workspace, app.keyring)
-        # Later the person is asleep, and the terminal is full of progress.
-        app.keyring.ask_no_more()
-    if greeting:
-        output.say(greeting)
-    worker = Worker(
-        workspace=app.workspace,
-        config=app.config,
-        ledger=ledger,
-        hosts=hosts,
-        only=only,
-        announce=output.say,
-        keyring=app.keyring,
-        **options,
-    )
-    return while_following(app, only or (), worker.run)
+    with logging_to(app.workspace.log_path):
+        ledger = app.ledger
+        if app.keyring is not None:
+            for name in hosts:
+                unlock(app.config.host(name), app.workspace, app.keyring)
+            # Later the person is asleep, and the terminal is full of progress.
+            app.keyring.ask_no_more()
+        if greeting:
+            output.say(greeting)
+        worker = Worker(
+            workspace=app.workspace,
+            config=app.config,
+            ledger=ledger,
+            hosts=hosts,
+            only=only,
+            announce=output.say,
+            keyring=app.keyring,
+            **options,
+        )
+        return while_following(app, only or (), worker.run)

@@ -1,6 +1,7 @@
 """The workers' log: shared by several processes, rotated, and nothing of it lost."""
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -8,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from cosmosq.errors import StorageFailed
-from cosmosq.logs import log_to
+from cosmosq.logs import logging_to
 
 WRITER = """
 import logging, pathlib, sys, time
 from cosmosq import logs
 logs.MAX_BYTES, logs.KEPT = 20_000, 50
-logs.log_to(pathlib.Path(sys.argv[1]))
-print("ready", flush=True)
-input()
-for number in range(200):
-    logging.getLogger("cosmosq.test").info("writer %s, line %s", sys.argv[2], number, extra={"job": number})
-    time.sleep(0.001)
+with logs.logging_to(pathlib.Path(sys.argv[1])):
+    print("ready", flush=True)
+    input()
+    for number in range(200):
+        logging.getLogger("cosmosq.test").info("writer %s, line %s", sys.argv[2], number, extra={"job": number})
+        time.sleep(0.001)
 """
 
 
@@ -56,5 +57,18 @@ def test_processes_that_share_the_log_lose_no_line_when_it_is_rotated(tmp_path: 
 
 def test_a_log_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "logs").write_text("a file in its place")
-    with pytest.raises(StorageFailed, match="choose another path"):
-        log_to(tmp_path / "logs" / "worker.jsonl")
+    with (
+        pytest.raises(StorageFailed, match="choose another path"),
+        logging_to(tmp_path / "logs" / "worker.jsonl"),
+    ):
+        pytest.fail("it was begun")
+
+
+def test_nothing_is_written_once_the_worker_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "worker.jsonl"
+    logger = logging.getLogger("cosmosq.test")
+    for number in range(2):
+        with logging_to(path):
+            logger.info("night %s", number)
+        logger.info("day")
+    assert [json.loads(line)["message"] for line in path.read_text().splitlines()] == ["night 0", "night 1"]
