@@ -17,6 +17,7 @@ from cosmosq.measures.catalogue import DIVERSITY, Measure
 from cosmosq.measures.material import Material
 from cosmosq.measures.undefined import Undefined
 from cosmosq.paths import Workspace
+from cosmosq.posters import posters_of
 
 if TYPE_CHECKING:
     from cosmosq.measures.similarity import Thumbnails
@@ -72,14 +73,17 @@ def measure_all(
 
 
 def measure(ledger: Ledger, workspace: Workspace, todo: Todo, clock: Callable[[], datetime]) -> Done:
-    """Make one measure of one video and record it."""
+    """Make one measure of one video and record it; the video has its poster then, too."""
     # What comes while it is measured is not in it.
     begun_at = clock()
+    with ledger.read() as session:
+        found = measurements.subject(session, todo.artifact_id)
+    posters_of([workspace.root / found.video.path], workspace.posters_path)
     values: dict[str, float] = {}
     reason, failed = None, False
     try:
         values = (
-            _diversity(ledger, workspace, todo) if todo.measure.name == DIVERSITY else _made(ledger, workspace, todo)
+            _diversity(ledger, workspace, todo) if todo.measure.name == DIVERSITY else _made(workspace, todo, found)
         )
     except Undefined as lacking:
         reason = str(lacking)
@@ -90,9 +94,7 @@ def measure(ledger: Ledger, workspace: Workspace, todo: Todo, clock: Callable[[]
     return Done(todo=todo, reason=told, failed=failed or told != reason)
 
 
-def _made(ledger: Ledger, workspace: Workspace, todo: Todo) -> dict[str, float]:
-    with ledger.read() as session:
-        found = measurements.subject(session, todo.artifact_id)
+def _made(workspace: Workspace, todo: Todo, found: Subject) -> dict[str, float]:
     needs = todo.measure.needs
     if needs is not None and needs not in found.sources:
         raise Undefined(measurements.NO_SOURCE.format(role=needs))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 import cosmosq
 from cosmosq.files import whole_text, write_whole
 from cosmosq.paths import Workspace
+from cosmosq.posters import posters_of
 from cosmosq.report import cells, media, page_html, rows
 from cosmosq.report.night import night
 from cosmosq.report.query import Filter
@@ -87,7 +88,7 @@ def write(folder: Path, workspace: Workspace, contents: Contents, options: Optio
 def _write_single(folder: Path, workspace: Workspace, contents: Contents, options: Options) -> Path:
     """Everything in one file: pictures in place of the videos, and no inputs."""
     sources = {cell["id"]: workspace.root / cell["output"] for cell in contents.cells if cell["output"]}
-    posters = media.posters(sources.values(), workspace.posters_path)
+    posters = posters_of(sources.values(), workspace.posters_path)
     pictures = {number: _inlined(posters.get(source)) for number, source in sources.items()}
     lacking: dict[str, Any] = {"video": None, "missing": False, "inputs": []}
     shown = [{**cell, **lacking, "poster": pictures.get(cell["id"])} for cell in contents.cells]
@@ -114,7 +115,7 @@ def _bring_files(
     outputs = {cell["id"]: root / cell["output"] for cell in contents.cells if cell["output"]}
     pinned = {each["sha256"]: each for cell in contents.cells for each in cell["inputs"]}
     inputs = {sha256: root / each["path"] for sha256, each in pinned.items()}
-    posters = media.posters([*outputs.values(), *inputs.values()], workspace.posters_path)
+    posters = posters_of([*outputs.values(), *inputs.values()], workspace.posters_path)
 
     def brought(source: Path | None, name: str) -> str | None:
         return name if source is not None and media.bring(source, folder / name) else None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from cosmosq.posters import posters_of
 from tests.night import Night, wait_for
 
 MakeNight = Callable[..., Night]
@@ -71,8 +72,12 @@ def test_a_slow_measure_of_low_priority_delays_no_job_and_a_kill_loses_none(make
     again = night.worker("--until-empty", environment=environment)
     wait_for(lambda: measured(night, "slow") == [1, 2], "the slow measure of both")
     assert again.wait(30) == 0
+    began_at = time.time_ns()
     for name in ("canny_f1", "blur_ssim", "luma_mean", "diversity_ssim"):
         assert measured(night, name) == [1, 2], name
+    # The first report has no video to decode.
+    made = posters_of([night.video(1), night.video(2)], night.workspace.posters_path)
+    assert {poster.stat().st_mtime_ns < began_at for poster in made.values()} == {True}
     assert len(night.sql("SELECT * FROM measured WHERE reason IS NULL")) == 2 * 5
 
 
