@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Dependency, Job
-from cosmosq.status import ENDED, UNSUCCESSFUL, Need, Status
+from cosmosq.status import ENDED, UNSUCCESSFUL, WAITING, Need, Status
 
 After = Mapping[int, Need]
 """What of which job must be there before another one starts."""
@@ -41,7 +41,7 @@ def needs_of(after: After, source_id: int | None) -> dict[int, Need]:
 
 def unmet(session: Session, job_ids: Collection[int] | None = None) -> dict[int, list[int]]:
     """Ids that waiting jobs still wait for, by the waiting job; of all such jobs or of these."""
-    waiting = select(Job.id).where(Job.status.in_([Status.HELD, Status.QUEUED]))
+    waiting = select(Job.id).where(Job.status.in_(WAITING))
     statement = (
         select(Dependency.job_id, Dependency.depends_on_id, Dependency.need, Job.status)
         .join(Job, Job.id == Dependency.depends_on_id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from cosmosq import enqueue, offloading, prompts
 from cosmosq.db import Ledger, insert_rows
-from cosmosq.engines.assignment import check_all, check_combination, complete, from_columns, kind_of
+from cosmosq.engines.assignment import check_all, check_combination, complete, kind_of, overrides, values_of
 from cosmosq.engines.parameter import Value, Values
 from cosmosq.engines.upsampling import Request
 from cosmosq.errors import InvalidInput, MoveRefused, NotFound
@@ -26,10 +26,8 @@ from cosmosq.models import (
     UpsampleOrder,
 )
 from cosmosq.moves import record, touch
-from cosmosq.status import Kind, Need, Status
+from cosmosq.status import WAITING, Kind, Need, Status
 from cosmosq.wishes import Wish, inputs_of, wish_of
-
-_WAITING = (Status.HELD, Status.QUEUED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +66,7 @@ def _edit(session: Session, job_id: int, wanted: Edit, given: Values, again: boo
     job = session.get(Job, job_id)
     if job is None:
         raise NotFound(f"{job_id} is no job: `cosmosq status` shows them")
-    if job.status not in _WAITING:
+    if job.status not in WAITING:
         remedy = f": `cosmosq hold {job_id}` first, if it has not begun" if job.status == Status.RUNNING else ""
         raise MoveRefused(f"job {job_id} is {job.status} and cannot be edited: only what waits can{remedy}")
     before: dict[str, Any] = {}
@@ -143,7 +141,7 @@ def _refuse_same(session: Session, job_id: int, digest: str, again: bool) -> Non
 
 def _values_of(session: Session, job: Job) -> dict[str, Value]:
     row = session.get_one(ParameterSet, job.parameter_set_id)
-    return from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns})
+    return values_of(row)
 
 
 def _wish(session: Session, job: Job, old: Values, prompt: str | None, given: Values) -> Wish:
@@ -183,8 +181,7 @@ def _over(session: Session, job: Job, old: Values, prompt: prompts.PromptRecord)
     """All values, with what was asked over the parameters of the old prompt laid over those of the new one."""
     if prompt.id == job.prompt_id:
         return old
-    former = complete(Kind(job.kind), prompts.resolve(session, job.prompt_id).own_values)
-    asked = {name: value for name, value in old.items() if value != former[name]}
+    asked = overrides(prompts.resolve(session, job.prompt_id).own_values, old)
     return complete(Kind(job.kind), prompt.own_values, asked)
 
 

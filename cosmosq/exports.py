@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from cosmosq import __version__, prompts, upsampling
 from cosmosq.db import Ledger
-from cosmosq.engines.assignment import complete, differences, from_columns, kind_of
+from cosmosq.engines.assignment import differences, overrides, settings, values_of
 from cosmosq.engines.parameter import Value, Values
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.files import sha256_of, sync_folder, write_whole, writing
@@ -167,7 +167,7 @@ def _some(row: object, *names: str) -> dict[str, Any]:
 
 def _values(session: Session, job: Job) -> dict[str, Value]:
     row = session.get_one(ParameterSet, job.parameter_set_id)
-    return from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns})
+    return values_of(row)
 
 
 def _inputs(session: Session, workspace: Workspace, job_id: int) -> dict[str, tuple[str, Path]]:
@@ -201,23 +201,7 @@ def _reproduce(prompt: PromptRecord, values: Values, in_folder: Mapping[str, str
     add += [] if prompt.negative_text is None else [f"--negative={prompt.negative_text}"]
     lines = (
         ["clip", "add", prompt.clip, *(f"{role}={path}" for role, path in in_folder.items())],
-        [*add, *_settings(prompt.parameters)],
-        ["enqueue", name, *_settings(over)],
+        [*add, *settings(prompt.parameters)],
+        ["enqueue", name, *settings(over)],
     )
     return [shlex.join(["cosmosq", *words]) for words in lines]
-
-
-def overrides(own: Values, values: Values) -> dict[str, Value]:
-    """What must be given over a prompt's own parameters to get these values."""
-    kind = kind_of(values)
-    base = complete(kind, own)
-    found = {name: value for name, value in values.items() if value != base[name]}
-    if kind == Kind.UPSCALE:
-        # It alone says what kind it is.
-        found["upscale.weight"] = values["upscale.weight"]
-    return found
-
-
-def _settings(values: Values) -> list[str]:
-    told = {name: json.dumps(value) if isinstance(value, bool) else str(value) for name, value in values.items()}
-    return [word for name, value in told.items() for word in ("-s", f"{name}={value}")]

@@ -25,7 +25,7 @@ from cosmosq.models import (
     UpsampleOrder,
 )
 from cosmosq.moves import cancel_dependents, move, record, refusal, touch
-from cosmosq.status import BEFORE_GENERATING, ENDED, UNSUCCESSFUL, Need, Status
+from cosmosq.status import BEFORE_GENERATING, ENDED, UNSUCCESSFUL, WAITING, Need, Status
 
 
 def add(session: Session, rows: Sequence[dict[str, Any]], now: datetime) -> list[int]:
@@ -142,7 +142,7 @@ def cancel(ledger: Ledger, ids: Iterable[int], now: datetime) -> tuple[list[int]
     with_others: set[int] = set()
     with ledger.write() as session:
         for job_id in ids:
-            waiting = Job.status.in_([Status.HELD, Status.QUEUED])
+            waiting = Job.status.in_(WAITING)
             if move(session, job_id, Status.CANCELLED, now, waiting, error="cancelled", ended_at=now):
                 with_others.update(cancel_dependents(session, job_id, now))
                 done.append(job_id)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from cosmosq.engines.assignment import from_columns
+from cosmosq.engines.assignment import values_of
 from cosmosq.measures.catalogue import DIVERSITY, Measure
 from cosmosq.models import (
     Artifact,
@@ -234,7 +234,7 @@ def subject(session: Session, artifact_id: int) -> Subject:
             "engine": job.engine,
             "simulated": artifact.simulated,
             "prompt": session.get_one(Prompt, job.prompt_id).text,
-            "parameters": from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns}),
+            "parameters": values_of(row),
             **{name: getattr(artifact, name) for name in ("width", "height", "fps", "frames", "duration_s", "bytes")},
         },
     )

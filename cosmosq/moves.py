@@ -7,7 +7,7 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session, aliased
 
 from cosmosq.models import Dependency, Event, Job
-from cosmosq.status import UNSUCCESSFUL, Need, Status, sources
+from cosmosq.status import UNSUCCESSFUL, WAITING, Need, Status, sources
 
 
 def move(
@@ -53,7 +53,7 @@ def hopeless() -> Select[int, str, int]:
         .join(Dependency, Dependency.job_id == Job.id)
         .join(needed, needed.id == Dependency.depends_on_id)
         .where(Dependency.need != Need.END)
-        .where(Job.status.in_([Status.HELD, Status.QUEUED]), needed.status.in_(UNSUCCESSFUL))
+        .where(Job.status.in_(WAITING), needed.status.in_(UNSUCCESSFUL))
         .order_by(Job.id)
     )
 
@@ -68,7 +68,7 @@ def cancel_dependents(session: Session, job_id: int, now: datetime) -> set[int]:
             select(Job.id)
             .join(Dependency, Dependency.job_id == Job.id)
             .where(Dependency.depends_on_id == needed, Dependency.need != Need.END)
-            .where(Job.status.in_([Status.HELD, Status.QUEUED]))
+            .where(Job.status.in_(WAITING))
         )
         why = f"job {needed}, which it depends on, did not succeed"
         for dependent in session.scalars(waiting).all():

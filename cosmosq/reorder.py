@@ -14,9 +14,8 @@ from cosmosq.errors import MoveRefused, NotFound
 from cosmosq.jobs import has_not_begun
 from cosmosq.models import Attempt, Dependency, Job
 from cosmosq.moves import record, touch
-from cosmosq.status import BEFORE_GENERATING, Status
+from cosmosq.status import BEFORE_GENERATING, WAITING, Status
 
-WAITING = (Status.HELD, Status.QUEUED)
 _IN_LINE = (Status.QUEUED, Status.RUNNING)
 
 

@@ -66,6 +66,7 @@ MOVES: dict[Status, frozenset[Status]] = {
 }
 """From each status to those it may become; the guard reads it and the docs draw it."""
 
+WAITING = frozenset({Status.HELD, Status.QUEUED})
 ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.BLOCKED, Status.CANCELLED})
 UNSUCCESSFUL = ENDED - {Status.SUCCEEDED}
 

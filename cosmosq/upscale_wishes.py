@@ -6,12 +6,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger
-from cosmosq.engines.assignment import check_all, check_combination, complete, from_columns
+from cosmosq.engines.assignment import check_all, check_combination, complete, values_of
 from cosmosq.engines.parameter import Values
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Artifact, Attempt, Job, ParameterSet
 from cosmosq.status import ENDED, Kind, Status
 from cosmosq.wishes import Wish
+
+TAKEN_OVER = ("negative_prompt", "fps", "seed", "guidance")
+"""What an upscale has from its source unless told otherwise."""
 
 
 def upscales_for(
@@ -41,8 +44,8 @@ def _upscale(session: Session, job_id: int, given: Values) -> Wish:
     if _is_pruned(session, job_id):
         raise InvalidInput(f"the video of job {job_id} was pruned: `cosmosq enqueue --again` makes it anew")
     row = session.get_one(ParameterSet, job.parameter_set_id)
-    source = from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns})
-    kept = {name: source[name] for name in ("negative_prompt", "fps", "seed", "guidance")}
+    source = values_of(row)
+    kept = {name: source[name] for name in TAKEN_OVER}
     values = complete(Kind.UPSCALE, kept, given)
     check_combination(values, {"input"})
     return Wish(prompt_id=job.prompt_id, kind=Kind.UPSCALE, values=values, source_job_id=job_id)

@@ -145,11 +145,37 @@ def differences(values: Values) -> dict[str, Value]:
     return {p.name: values[p.name] for p in PARAMETERS if values[p.name] != p.default}
 
 
+def overrides(base: Values, values: Values) -> dict[str, Value]:
+    """What must be said over a prompt's own parameters, or those of an upscale's source, to get these values.
+
+    An upscale's weight is always said: it alone makes it one.
+    """
+    kind = kind_of(values)
+    unsaid = complete(kind, base)
+    is_upscale = kind == Kind.UPSCALE
+    return {
+        name: value
+        for name, value in values.items()
+        if value != unsaid[name] or (is_upscale and name == "upscale.weight")
+    }
+
+
+def settings(values: Values) -> list[str]:
+    """Values as words of a command line: `-s`, `NAME=VALUE`, …"""
+    told = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in values.items()}
+    return [word for name, value in told.items() for word in ("-s", f"{name}={value}")]
+
+
 def to_columns(values: Values) -> dict[str, Value]:
     """By column name instead of parameter name."""
     return {BY_NAME[name].column: value for name, value in values.items()}
 
 
 def from_columns(row: Mapping[str, Value]) -> dict[str, Value]:
-    """Complete values from a row of `parameter_sets`."""
+    """Complete values from the columns of a row of `parameter_sets`."""
     return {parameter.name: row[parameter.column] for parameter in PARAMETERS}
+
+
+def values_of(row: object) -> dict[str, Value]:
+    """Likewise from a row that has them as attributes."""
+    return {parameter.name: getattr(row, parameter.column) for parameter in PARAMETERS}

@@ -8,16 +8,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cosmosq.engines.assignment import complete, from_columns
-from cosmosq.engines.parameter import Value, Values
+from cosmosq.engines.assignment import from_columns, overrides, settings, values_of
+from cosmosq.engines.parameter import Values
 from cosmosq.models import Dependency, Job, ParameterSet, Prompt, UpsampleOrder
 from cosmosq.prompts import own_values
 from cosmosq.status import Kind, Need
+from cosmosq.upscale_wishes import TAKEN_OVER
 
 _AT_ONCE = 5_000
 """Ids in one IN (…)."""
-_TAKEN_OVER = ("negative_prompt", "fps", "seed", "guidance")
-"""What an upscale has from its source unless told otherwise, see `upscale_wishes.upscales_for`."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -36,11 +35,11 @@ def enqueue_lines(session: Session, ids: Iterable[int]) -> dict[int, str]:
             values = from_columns(row)
             source, base = sources.get(job.id), own_values(prompt.negative_text, prompt.parameters)
             if source is not None:
-                base = {name: source[1][name] for name in _TAKEN_OVER}
+                base = {name: source[1][name] for name in TAKEN_OVER}
             reference = name_of(prompt) if source is None else str(source[0])
             how = ["--upscale"] if source is not None else ["--upsample"] if order is not None else []
-            settings = [w for name, value in _told(job.kind, values, base) for w in ("-s", f"{name}={text(value)}")]
-            found[job.id] = _join(["cosmosq", "enqueue", reference, *how, *settings, *_place(job.host)])
+            told = settings(overrides(base, values))
+            found[job.id] = _join(["cosmosq", "enqueue", reference, *how, *told, *_place(job.host)])
     return found
 
 
@@ -50,25 +49,12 @@ def name_of(prompt: Prompt) -> str:
     return prompt.id if name is None or name.startswith("-") or _CONTROL.search(name) else name
 
 
-def text(value: Value) -> str:
-    """A value as it is typed."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def quoted(word: str) -> str:
     """A word for a shell; control characters are spelt out, so that what is shown is what is meant."""
     if not _CONTROL.search(word):
         return shlex.quote(word)
     spelt = word.replace("\\", "\\\\").replace("'", "\\'")
     return "$'" + _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", spelt) + "'"
-
-
-def _told(kind: str, values: Values, base: Values) -> Iterator[tuple[str, Value]]:
-    """What must be said: all that would be otherwise without it, and what makes it an upscale."""
-    unsaid = complete(Kind(kind), base)
-    for name, value in values.items():
-        if value != unsaid[name] or (name == "upscale.weight" and kind == Kind.UPSCALE):
-            yield name, value
 
 
 def _upsampling(prompt: Prompt, order: UpsampleOrder | None) -> list[str]:
@@ -110,11 +96,7 @@ def _sources(session: Session, ids: Sequence[int]) -> dict[int, tuple[int, Value
         .join(ParameterSet, ParameterSet.id == Job.parameter_set_id)
         .where(Dependency.job_id.in_(ids), Dependency.need == Need.RESULT, Job.kind != Kind.UPSAMPLE.value)
     )
-    names = [column.name for column in ParameterSet.__table__.columns]
-    return {
-        job_id: (source_id, from_columns({name: getattr(row, name) for name in names}))
-        for job_id, source_id, row in session.execute(statement)
-    }
+    return {job_id: (source_id, values_of(row)) for job_id, source_id, row in session.execute(statement)}
 
 
 def _orders(session: Session, ids: Sequence[int]) -> dict[int, UpsampleOrder]:

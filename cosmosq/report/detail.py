@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cosmosq import measurements
-from cosmosq.engines.assignment import differences, from_columns
+from cosmosq.engines.assignment import differences, values_of
 from cosmosq.errors import NotFound
 from cosmosq.models import (
     Artifact,
@@ -39,7 +39,7 @@ def job(session: Session, job_id: int) -> dict[str, Any]:
     prompt = session.get_one(Prompt, stored.prompt_id)
     used = prompt_of(session, job_id)
     parameter_set = session.get_one(ParameterSet, stored.parameter_set_id)
-    values = from_columns(_columns(parameter_set))
+    values = values_of(parameter_set)
     dependencies = _dependencies(session, job_id)
     return {
         **rows[0],

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from cosmosq import upsampling
 from cosmosq.claims import Claim
 from cosmosq.db import Ledger
-from cosmosq.engines.assignment import from_columns
+from cosmosq.engines.assignment import values_of
 from cosmosq.engines.engine import key_digest, offloaded_key, session_key, upsampling_key
 from cosmosq.engines.parameter import Values
 from cosmosq.engines.spec import render
@@ -105,7 +105,7 @@ def read_order(session: Session, workspace: Workspace, job_id: int) -> Order:
     inputs = _pinned(session, job.id)
     if job.kind == Kind.UPSCALE and not inputs:
         inputs = (_source(session, workspace, job.id),)
-    values = from_columns({c.name: getattr(row, c.name) for c in ParameterSet.__table__.columns})
+    values = values_of(row)
     return Order(
         job_id=job.id,
         kind=Kind(job.kind),

@@ -11,7 +11,7 @@ import pytest
 
 from cosmosq import exports, imports, prompts, pruning
 from cosmosq.db import Ledger
-from cosmosq.engines.assignment import complete, kind_of
+from cosmosq.engines.assignment import complete, kind_of, overrides
 from cosmosq.enqueue import enqueue
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.files import sha256_of
@@ -108,7 +108,7 @@ def test_overrides_give_back_every_value(away: Night) -> None:
         for own in ({}, {"edge.weight": 0.9, "seed": 77}):
             if kind_of(values) == "upscale" and own:
                 continue
-            merged = {**own, **exports.overrides(own, values)}
+            merged = {**own, **overrides(own, values)}
             assert complete(kind_of(merged), merged) == values
 
 
