@@ -24,7 +24,7 @@ from cosmosq.models import (
     Prompt,
     Video,
 )
-from cosmosq.status import Kind, Status
+from cosmosq.status import Kind, Need, Status
 
 NO_SOURCE = "there is no {role} video that it was made from"
 
@@ -124,7 +124,8 @@ def _has(role: str) -> ColumnElement[bool]:
 
 
 def _sources_of(job_id: Any) -> Select[Any]:
-    return select(Dependency.depends_on_id).where(Dependency.job_id == job_id)
+    """Jobs whose result this one is made of; others it may only have waited for."""
+    return select(Dependency.depends_on_id).where(Dependency.job_id == job_id, Dependency.need == Need.RESULT)
 
 
 def out_of_reach(session: Session, measures: Sequence[Measure], ids: Collection[int]) -> dict[int, dict[str, str]]:
