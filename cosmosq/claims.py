@@ -1,5 +1,5 @@
-"""Claims: a worker's right to a job, from taking it to the end of its attempt. Only this module writes attempts,
-and `imports` those that were made elsewhere."""
+"""Claims: a worker's right to a job, from taking it to the end of its attempt. Only this module writes attempts, and
+`imports` those that were made elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -283,6 +283,20 @@ def finish(
         elif failed and outcome.error:
             pauses.note_failure(session, claim.host, outcome.error, rule, now, job=claim.job_id)
         return left_as
+
+
+def end_loose(session: Session, attempt_id: int, now: datetime) -> None:
+    """End a running attempt that its job knows nothing of; one that is its job's own by now is left alone."""
+    loose = or_(Job.status != Status.RUNNING, Attempt.number != Job.attempt)
+    attempt = session.scalar(
+        select(Attempt)
+        .join(Job, Job.id == Attempt.job_id)
+        .where(Attempt.id == attempt_id, Attempt.status == Status.RUNNING, loose)
+    )
+    if attempt is not None:
+        attempt.status, attempt.error, attempt.ended_at = Status.FAILED, "lost", now
+        attempt.message = "found running without its job"
+        record(session, "settled", now, job_id=attempt.job_id, attempt_id=attempt_id)
 
 
 def _offloaded(session: Session, attempt: Attempt, outcome: Outcome, now: datetime) -> Outcome:

@@ -43,7 +43,6 @@ def measure_all(
     clock: Callable[[], datetime],
     *,
     ids: Collection[int] | None = None,
-    after: int = 0,
     again: bool = False,
     retry: bool = True,
     goes_on: Callable[[], bool] = lambda: True,

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, func, or_, select
 
+from cosmosq import claims
 from cosmosq.models import Attempt, Job
-from cosmosq.moves import cancel_dependents, hopeless, move, record, touch
+from cosmosq.moves import cancel_dependents, hopeless, move, touch
 from cosmosq.recovery.scene import Case, Finding, Scene
 from cosmosq.status import Status
 
@@ -59,19 +60,12 @@ def find_loose_attempts(scene: Scene) -> Iterator[Finding]:
         ).all()
     for attempt_id, job_id, number, host in rows:
         what = f"attempt {number} of job {job_id} is running, and the job is not in it"
-        yield Finding(what=what, host=host, key=(attempt_id, job_id))
+        yield Finding(what=what, host=host, key=attempt_id)
 
 
 def end_attempt(scene: Scene, finding: Finding) -> None:
-    attempt_id, job_id = finding.key
     with scene.ledger.write() as session:
-        loose = or_(Job.status != Status.RUNNING, Attempt.number != Job.attempt)
-        found = select(Attempt.id).join(Job, Job.id == Attempt.job_id).where(Attempt.id == attempt_id, loose)
-        if session.scalar(found) is not None:
-            told = {"status": Status.FAILED, "error": "lost", "message": "found running without its job"}
-            ended = update(Attempt).where(Attempt.id == attempt_id, Attempt.status == Status.RUNNING)
-            session.execute(ended.values(**told, ended_at=scene.now))
-            record(session, "settled", scene.now, job_id=job_id, attempt_id=attempt_id)
+        claims.end_loose(session, finding.key, scene.now)
 
 
 def find_stray_leases(scene: Scene) -> Iterator[Finding]:

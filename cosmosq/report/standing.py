@@ -9,6 +9,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from cosmosq.config import Config
+from cosmosq.liveness import is_alive
 from cosmosq.models import Standstill, Worker
 from cosmosq.report import spending
 from cosmosq.report.outlook import Outlook, Rules
@@ -65,7 +66,7 @@ def rules_of(session: Session, config: Config, host: str, now: datetime) -> Rule
     if known is None:
         return Rules()
     worker = session.get(Worker, host)
-    is_there = worker is not None and now - worker.heartbeat_at < timedelta(seconds=2 * config.lease_s)
+    is_there = worker is not None and is_alive(worker, now, config.lease_s)
     told = worker.limits.get("windows", {}).get(host) if worker is not None and is_there else None
     windows: Windows = known.windows if told is None else parse_windows(told)
     return Rules(windows=windows, grace=timedelta(seconds=known.window_grace))

@@ -1,7 +1,6 @@
-"""What keeps jobs from starting on a host: gates, asked in one place before each start."""
+"""What may keep jobs from starting on a host: windows and limits. Pauses, which somebody lifts, are the feeder's."""
 
-from collections import ChainMap
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -38,19 +37,3 @@ class Gate:
     def overdue(self, job_ids: Collection[int]) -> Mapping[int, Refusal]:
         """Which of these, that were let pass and only wait in the inbox, must not begin any more."""
         return {}
-
-
-class Gates(Gate):
-    """Several in a row; the first that is not open is the reason."""
-
-    def __init__(self, gates: Sequence[Gate]) -> None:
-        self._gates = tuple(gates)
-
-    def shut(self) -> Refusal | None:
-        return next(filter(None, (gate.shut() for gate in self._gates)), None)
-
-    def refuse(self, job: Waiting) -> Refusal | None:
-        return next(filter(None, (gate.refuse(job) for gate in self._gates)), None)
-
-    def overdue(self, job_ids: Collection[int]) -> Mapping[int, Refusal]:
-        return dict(ChainMap(*(dict(gate.overdue(job_ids)) for gate in self._gates)))

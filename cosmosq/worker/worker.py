@@ -31,7 +31,6 @@ from cosmosq.worker import registry
 from cosmosq.worker.account import Account, LimitGate
 from cosmosq.worker.courier import delivering
 from cosmosq.worker.emptiness import Emptiness
-from cosmosq.worker.gate import Gate, Gates
 from cosmosq.worker.limits import Limits
 from cosmosq.worker.line import Line
 from cosmosq.worker.measuring import Measuring
@@ -162,12 +161,8 @@ class _Shift:
             stopping=self.consumer.stop_flag.is_set,
             linger=not worker.until_empty,
             only=worker.only,
-            gate=self._gate(site),
+            gate=LimitGate(self._account, site.host.name, site.now),
         )
-
-    def _gate(self, site: Site) -> Gate:
-        """Everything that may keep jobs from starting on a host."""
-        return Gates([LimitGate(self._account, site.host.name, site.now)])
 
     def work(self) -> bool:
         """From reconciling to the last thread's end; False if work was left running."""

@@ -6,7 +6,7 @@ import pytest
 
 from cosmosq.models import Job
 from cosmosq.policy import Waiting
-from cosmosq.worker.gate import Gate, Gates, Refusal
+from cosmosq.worker.gate import Gate, Refusal
 from cosmosq.worker.lineup import Lineup
 from tests.night import Night, site_of
 
@@ -38,8 +38,8 @@ def night(make: MakeNight) -> Night:
     return night
 
 
-def _lineup(night: Night, *gates: Gate) -> Lineup:
-    return Lineup(site_of(night), Gates(gates), None)
+def _lineup(night: Night, gate: Gate) -> Lineup:
+    return Lineup(site_of(night), gate, None)
 
 
 def _next_id(lineup: Lineup) -> int | None:
@@ -48,12 +48,12 @@ def _next_id(lineup: Lineup) -> int | None:
 
 
 def test_an_open_gate_lets_the_first_one_start(night: Night) -> None:
-    lineup = _lineup(night, Gate(), Gate())
+    lineup = _lineup(night, Gate())
     assert (_next_id(lineup), lineup.standstill(), lineup.is_empty()) == (1, None, False)
 
 
 def test_behind_a_shut_gate_nothing_will_start(night: Night) -> None:
-    lineup = _lineup(night, Gate(), Shut())
+    lineup = _lineup(night, Shut())
     assert (_next_id(lineup), lineup.standstill(), lineup.is_empty()) == (None, Refusal(reason="nobody passes"), True)
 
 
