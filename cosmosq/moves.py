@@ -18,6 +18,12 @@ def move(
     *guards: ColumnElement[bool],
     **values: object,
 ) -> bool:
+    """Give a job another status and note the event; False if it may not become that, or a guard does not hold.
+
+    Args:
+        guards: conditions on Job that must hold in the same moment, such as who owns it.
+        values: other columns of the job to set with it; `error` and `message` are told in the event.
+    """
     allowed = Job.status.in_(sources(target))
     moved = touch(session, job_id, allowed, *guards, status=target, **values)
     if moved:
@@ -27,6 +33,7 @@ def move(
 
 
 def touch(session: Session, job_id: int, *guards: ColumnElement[bool], **values: object) -> bool:
+    """Set columns of a job if all guards hold; returns whether they did. The status itself is `move`'s."""
     statement = update(Job).where(Job.id == job_id, *guards).values(**values)
     result = session.execute(statement, execution_options={"synchronize_session": "evaluate"})
     assert isinstance(result, CursorResult)
@@ -36,10 +43,12 @@ def touch(session: Session, job_id: int, *guards: ColumnElement[bool], **values:
 def record(
     session: Session, event: str, now: datetime, *, job_id: int, attempt_id: int | None = None, **data: object
 ) -> None:
+    """Note an event of a job; REFERENCE.md lists them."""
     session.add(Event(at=now, event=event, job_id=job_id, attempt_id=attempt_id, data=data))
 
 
 def refusal(session: Session, job_id: int, target: Status) -> str:
+    """What is said of a job that cannot be moved there, with what to do."""
     status = session.scalar(select(Job.status).where(Job.id == job_id))
     remedy = "`cosmosq enqueue --again` repeats it" if status == Status.SUCCEEDED else "see `cosmosq status`"
     return f"job {job_id} is {status} and cannot become {target}: {remedy}"

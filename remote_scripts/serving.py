@@ -1,4 +1,4 @@
-"""The life of a session that keeps a model loaded, whatever it makes with it: this is told here once.
+"""The life of a session that keeps a model loaded, whatever it makes with it.
 
 It reports its life in `events.jsonl`, takes one attempt after another from its inbox, and ends when told to or idle
 for too long. Exit codes: 0 stopped as asked or idle for too long, 1 the engine can serve no more, 143 terminated.

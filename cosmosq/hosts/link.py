@@ -1,4 +1,4 @@
-"""One SSH connection, verified, watched and opened again; the only importer of Fabric and Paramiko."""
+"""One SSH connection, verified, watched and opened again; the only importer of Fabric."""
 
 import errno
 import logging
