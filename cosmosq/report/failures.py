@@ -1,7 +1,7 @@
 """Jobs that failed, sorted by what went wrong: messages that differ in numbers, paths and ids alone are the same."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -51,11 +51,14 @@ class Failure:
         return asdict(self)
 
 
-def failures(session: Session, which: Filter) -> list[Failure]:
-    """The failed and blocked jobs by signature, the most frequent first."""
+WENT_WRONG = (Status.FAILED, Status.BLOCKED)
+
+
+def failures(session: Session, which: Filter, statuses: Collection[Status] = WENT_WRONG) -> list[Failure]:
+    """Jobs that ended in one of these ways by signature, the most frequent first."""
     statement = (
         select(Job.id, Job.status, Job.error, Job.message)
-        .where(which.condition, Job.status.in_([Status.FAILED.value, Status.BLOCKED.value]))
+        .where(which.condition, Job.status.in_(statuses))
         .order_by(Job.id)
     )
     found: dict[tuple[str, str], list[int]] = {}

@@ -16,9 +16,11 @@ from cosmosq.files import whole_text, write_whole
 from cosmosq.paths import Workspace
 from cosmosq.posters import posters_of
 from cosmosq.report import cells, media, page_html, rows
+from cosmosq.report.failures import Failure, failures
 from cosmosq.report.night import night
 from cosmosq.report.query import Filter
 from cosmosq.report.totals import Totals, totals
+from cosmosq.status import UNSUCCESSFUL
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class Contents:
     workspace: str
     made_at: datetime
     totals: Totals
+    failures: list[Failure]
     night: Mapping[str, Any]
     prompts: list[dict[str, Any]]
     cells: list[cells.Cell]
@@ -55,6 +58,7 @@ def read(session: Session, workspace: Workspace, which: Filter, *, title: str, n
         workspace=workspace.root.name,
         made_at=now,
         totals=totals(session, which, now),
+        failures=failures(session, which, UNSUCCESSFUL),
         night=night(session, which),
         cells=list(cells.cells(rows.stream(session, which), numbers, prompts, workspace.root)),
         prompts=prompts.told,
@@ -164,6 +168,7 @@ def _data(contents: Contents, inputs: Mapping[str, Any], options: Options) -> st
         "statuses": list(contents.totals.by_status),
         "head": {name: value for name, value in head.items() if name not in ("spans", "faults", "prompts")},
         "night": {"spans": contents.night["spans"], "faults": contents.night["faults"]},
+        "failures": [_failure(each) for each in contents.failures],
         "parameters": cells.parameters(told),
         "prompts": contents.prompts,
         "jobs": told,
@@ -173,6 +178,11 @@ def _data(contents: Contents, inputs: Mapping[str, Any], options: Options) -> st
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_json)
     # What comes from outside could otherwise end the script element, or open a comment in it.
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    ids = [job_id for first, last in failure.ids for job_id in range(first, last + 1)]
+    return {"error": failure.error, "message": failure.message, "retry": failure.retry, "ids": ids}
 
 
 def _receive(data: str) -> str:

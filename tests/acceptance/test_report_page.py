@@ -155,8 +155,7 @@ def test_a_page_without_any_success_makes_sense(
         page.wait_for_selector("#night svg")
         assert "No parameter varied" in page.locator("#plots").inner_text()
         assert page.locator("#failures article").count() == 1, "the same failure is told once"
-        retry = "cosmosq retry " + " ".join(str(number) for number in range(1, jobs + 1))
-        assert retry in page.locator("#failures").inner_text()
+        assert ("cosmosq retry 1" if jobs == 1 else "cosmosq retry 1-3") in page.locator("#failures").inner_text()
     else:
         assert "No jobs here yet" in page.locator("main").inner_text()
     reader.assert_quiet(folder)
