@@ -179,7 +179,7 @@ def _show_groups(grouping: "Grouping", *, in_full: bool) -> None:
             *(_value(key, value) for key, value in zip(grouping.keys, group.values, strict=True)),
             group.jobs,
             _success(group),
-            *(cell for m in grouping.measures for cell in told(m, group.summaries.get(m.column))),
+            *(cell for m in grouping.measures for cell in told(m, group.summaries.get(m.column), group.currency)),
         ]
         for group in grouping.groups
     ]
@@ -199,29 +199,33 @@ def _title(measure: "Measure") -> str:
     return f"{measure.title}, all" if measure.column in _SUMS else measure.title
 
 
-def _in_short(measure: "Measure", found: "Summary | None") -> list[str]:
+def _in_short(measure: "Measure", found: "Summary | None", currency: str | None = None) -> list[str]:
     if found is None:
         return [""]
     if measure.column in _SUMS:
-        return [_number(measure, found.total)]
+        return [_number(measure, found.total, currency)]
     # How much seconds vary is of less interest than room for the rest.
     half = None if _is_seconds(measure) else found.half
     return [_number(measure, found.mean) + ("" if half is None else f" ±{half:.2g}")]
 
 
-def _in_full(measure: "Measure", found: "Summary | None") -> list[str]:
+def _in_full(measure: "Measure", found: "Summary | None", currency: str | None = None) -> list[str]:
     if found is None:
         return [""] * 4
     between = "" if found.low is None else f"{_number(measure, found.low)} to {_number(measure, found.high)}"
-    return [_number(measure, found.mean), _number(measure, found.sd), between, str(found.n)]
+    return [_number(measure, found.mean, currency), _number(measure, found.sd), between, str(found.n)]
 
 
-def _number(measure: "Measure", value: float | None) -> str:
+def _number(measure: "Measure", value: float | None, currency: str | None = None) -> str:
+    from cosmosq.report.spending import money
+
     if value is None:
         return ""
     if _is_seconds(measure):
         return duration(value)
-    return f"{value:.2f}" if measure.column == "cost" else f"{value:.4g}"
+    if measure.column == "cost":
+        return f"{money(value)} {currency}" if currency else money(value)
+    return f"{value:.4g}"
 
 
 def _is_seconds(measure: "Measure") -> bool:

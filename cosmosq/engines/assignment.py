@@ -29,6 +29,11 @@ _OF_HINT: dict[str, tuple[str, bool]] = {
     **{f"{hint}.checkpoint": (hint, False) for hint in HINTS},
 }
 """Parameters that act through one hint alone, and whether only where its control is made from the input."""
+NOT_OF_UPSCALES = frozenset(
+    {f"{hint}.weight" for hint in HINTS if hint != "upscale"}
+    | {name for name, (hint, _) in _OF_HINT.items() if hint != "upscale"}
+)
+"""What an upscale has no say in: its source's video stands in place of the hints."""
 _UNUSED_BY_DISTILLED = frozenset({"num_steps", "guidance", "sigma_max", "negative_prompt"})
 
 

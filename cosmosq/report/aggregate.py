@@ -32,6 +32,8 @@ class Group:
     failed: int
     blocked: int
     cancelled: int
+    currency: str | None
+    """Of its cost; None where it has none, or where it would add up several."""
     summaries: Mapping[str, Summary] = field(default_factory=dict)
     """By the column of the measure; of those that any of its jobs has."""
 
@@ -88,7 +90,7 @@ def group(
 
 
 def samples(session: Session, which: Filter, more: Mapping[str, ColumnElement[Any]]) -> Subquery:
-    """A row for each job with `id`, `status`, `artifact_id` of its video, every quantity, and `more`."""
+    """A row for each job with `id`, `status`, `artifact_id` of its video, every quantity, `currency`, and `more`."""
     spent, loads, compared = costs.spent(), costs.served(), scores.relation(scores.scores(session))
     made = Attempt.status == Status.SUCCEEDED.value
     quantities: dict[str, Any] = {
@@ -102,6 +104,7 @@ def samples(session: Session, which: Filter, more: Mapping[str, ColumnElement[An
     quantities |= {
         "gpu_s": spent.c.gpu_s,
         "cost": spent.c.cost,
+        "currency": spent.c.currency,
         "stars": Rating.stars,
         "comparison_score": compared.c.score,
     }
@@ -116,7 +119,7 @@ def samples(session: Session, which: Filter, more: Mapping[str, ColumnElement[An
     return statement.where(which.condition, Job.kind != Kind.UPSAMPLE.value).subquery("samples")
 
 
-Found = dict[tuple[Any, ...], tuple[dict[str, int], dict[str, Summary]]]
+Found = dict[tuple[Any, ...], tuple[dict[str, Any], dict[str, Summary]]]
 
 
 def _groups(session: Session, base: Subquery, found: Sequence[Key], names: Sequence[str]) -> Found:
@@ -126,13 +129,16 @@ def _groups(session: Session, base: Subquery, found: Sequence[Key], names: Seque
     keyed = [inner.c[column.name] for column in by]
     counts = [func.sum(case((inner.c.status == status, 1), else_=0)) for status in COUNTED]
     spreads = [_spread(inner.c[name], inner.c[f"{name}_mean"]) for name in names]
-    statement = select(*keyed, func.count(), *counts, *(part for spread in spreads for part in spread))
+    currencies = func.count(inner.c.currency.distinct()), func.max(inner.c.currency)
+    statement = select(*keyed, *currencies, func.count(), *counts, *(part for spread in spreads for part in spread))
     groups: Found = {}
     for row in session.execute(statement.group_by(*keyed)):
-        values, rest = tuple(row[: len(by)]), row[len(by) :]
+        values, (different, currency, *rest) = tuple(row[: len(by)]), row[len(by) :]
         counted = dict(zip(("jobs", *COUNTED), rest[: 1 + len(COUNTED)], strict=True))
         told = rest[1 + len(COUNTED) :]
-        parts = {name: told[3 * n : 3 * n + 3] for n, name in enumerate(names)}
+        # Sums of several currencies are none.
+        parts = {name: told[3 * n : 3 * n + 3] for n, name in enumerate(names) if name != "cost" or different <= 1}
+        counted["currency"] = currency if different == 1 else None
         # Without keys there is a row also of no jobs.
         if counted["jobs"]:
             groups[values] = counted, {name: Summary.of(*part) for name, part in parts.items() if part[0]}

@@ -14,6 +14,7 @@ from cosmosq.report.aggregate import samples
 from cosmosq.report.keys import Key, keys
 from cosmosq.report.measures import Measure
 from cosmosq.report.query import Filter
+from cosmosq.status import Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +62,15 @@ def best(
         highest: which end is the better one; None where the measure says it.
 
     Raises:
-        InvalidInput: no such key, or neither the caller nor the measure says which end is the better one.
+        InvalidInput: no such key, neither the caller nor the measure says which end is the better one, or costs are in
+            several currencies.
     """
     found = keys(session, tuple(by), which, bins=bins)
     grouped = {f"key{n}": key.grouped for n, key in enumerate(found)} or {"key0": Job.digest}
-    rows = _values(samples(session, which, grouped), measure, list(grouped))
+    base = samples(session, which, grouped)
+    if measure.column == "cost":
+        _refuse_several_currencies(session, base)
+    rows = _values(base, measure, list(grouped))
     highest = direction(measure, highest)
     statement = _ranked(rows, [rows.c[name] for name in grouped], highest).limit(count)
     winners = session.execute(statement).all()
@@ -85,13 +90,23 @@ def best(
 
 
 def _values(base: Subquery, measure: Measure, names: Sequence[str]) -> Subquery:
-    """Keys, `id` and `value` of the jobs that have the measure."""
+    """Keys, `id` and `value` of the jobs with a video that have the measure: failing is cheap, and no merit."""
     columns = [base.c.id, *(base.c[name] for name in names)]
     if measure.quantity:
         value = base.c[measure.column]
-        return select(*columns, value.label("value")).where(value.is_not(None)).subquery()
+        return (
+            select(*columns, value.label("value"))
+            .where(value.is_not(None), base.c.status == Status.SUCCEEDED)
+            .subquery()
+        )
     its = and_(Measurement.artifact_id == base.c.artifact_id, Measurement.name == measure.measurement)
     return select(*columns, Measurement.value.label("value")).join_from(base, Measurement, its).subquery()
+
+
+def _refuse_several_currencies(session: Session, base: Subquery) -> None:
+    there = session.scalars(select(base.c.currency).where(base.c.currency.is_not(None)).distinct().order_by("currency"))
+    if len(currencies := there.all()) > 1:
+        raise InvalidInput(f"costs in {' and '.join(currencies)} are not comparable: choose the jobs of one --host")
 
 
 def _ranked(rows: Subquery, within: Sequence[Any], highest: bool) -> Select[Any]:

@@ -1,6 +1,6 @@
 """GPU seconds of a job, and its share of what the sessions cost that served it."""
 
-from sqlalchemy import ColumnElement, Subquery, func, select
+from sqlalchemy import ColumnElement, Subquery, case, func, select
 
 from cosmosq.models import Attempt, EngineSession
 
@@ -11,15 +11,22 @@ BY_TIME = _GENERATING + 1e-6
 
 
 def spent() -> Subquery:
-    """`gpu_s` and `cost` of each job that was ever attempted: all its attempts, and of each session its share.
+    """`gpu_s`, `cost` and `currency` of each job that was ever attempted, over all attempts: of each session its share.
 
-    A load is shared by all attempts that its session served, the cost by the time that it spent on each.
+    A load is shared by all attempts that its session served, the cost by the time that it spent on each. Where its
+    sessions were paid for in several currencies, both are null.
     """
     each = served()
     gpu_s = _GENERATING + func.coalesce(EngineSession.load_s / each.c.attempts, 0.0)
     cost = _held_s() / 3600 * EngineSession.price_per_hour * BY_TIME / each.c.seconds
+    currencies = func.count(EngineSession.currency.distinct())
     return (
-        select(Attempt.job_id, func.sum(gpu_s).label("gpu_s"), func.sum(cost).label("cost"))
+        select(
+            Attempt.job_id,
+            func.sum(gpu_s).label("gpu_s"),
+            case((currencies <= 1, func.sum(cost))).label("cost"),
+            case((currencies == 1, func.max(EngineSession.currency))).label("currency"),
+        )
         .outerjoin(EngineSession, EngineSession.id == Attempt.session_id)
         .outerjoin(each, each.c.session_id == Attempt.session_id)
         .group_by(Attempt.job_id)

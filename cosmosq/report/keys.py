@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
+from cosmosq.engines.assignment import NOT_OF_UPSCALES
 from cosmosq.engines.parameter import nearest
 from cosmosq.engines.parameters import BY_NAME, HINTS
 from cosmosq.errors import InvalidInput
@@ -87,6 +88,9 @@ def _key(name: str, which: Filter) -> Key:
     if name in BY_NAME:
         parameter = BY_NAME[name]
         value = getattr(ParameterSet, parameter.column)
+        if name in NOT_OF_UPSCALES:
+            # Their weights of 0 are nobody's choice.
+            value = case((Job.kind != Kind.UPSCALE.value, value))
         return Key(name=name, value=value, numeric=parameter.type in (int, float), order=parameter.choices)
     others = _others(which)
     if name not in others:

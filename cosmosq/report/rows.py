@@ -153,6 +153,7 @@ COLUMNS: tuple[str, ...] = tuple(column.name for column in TABLE)
 BEHIND: Mapping[str, str] = {
     "gpu_s": "GPU seconds of all its attempts, and of each load its share.",
     "cost": "Its share of what its sessions cost, from their start to their end; empty without a price.",
+    "currency": "What the cost is in.",
     "comparison_score": "Score from comparisons of two (Bradley–Terry, log odds); empty if it was never compared.",
     "measure_…": "A column for each measurement that the selected jobs have, by its name: `measure_canny_f1`.",
 }
@@ -185,7 +186,7 @@ def whole(session: Session, which: Filter) -> Table:
     """All there is about the jobs: `TABLE`, then the columns of `BEHIND`."""
     spent, compared = costs.spent(), relation(scores(session))
     tables = joined().outerjoin(spent, spent.c.job_id == Job.id).outerjoin(compared, compared.c.job_id == Job.id)
-    values = (spent.c.gpu_s, spent.c.cost, compared.c.score)
+    values = (spent.c.gpu_s, spent.c.cost, spent.c.currency, compared.c.score)
     columns = [*TABLE, *(_column(name, value, BEHIND[name]) for name, value in zip(BEHIND, values, strict=False))]
     for number, name in enumerate(measurement_names(session, which)):
         measured = aliased(Measurement)

@@ -87,6 +87,7 @@ def csv_of_groups(grouping: Grouping) -> Rows:
         {
             **_keys(grouping.keys, group.values),
             **{name: getattr(group, name) for name in COUNTS},
+            "currency": group.currency,
             **{
                 f"{m.column}_{name}": getattr(group.summaries.get(m.column), name, None)
                 for m in grouping.measures
@@ -96,7 +97,8 @@ def csv_of_groups(grouping: Grouping) -> Rows:
         for group in grouping.groups
     ]
     names = [name for key in grouping.keys for name in _names(key)]
-    return [*names, *COUNTS, *(f"{m.column}_{name}" for m in grouping.measures for name in SUMMARY)], rows
+    told = [f"{m.column}_{name}" for m in grouping.measures for name in SUMMARY]
+    return [*names, *COUNTS, "currency", *told], rows
 
 
 def csv_of_pivot(told: Pivot) -> Rows:
@@ -122,6 +124,7 @@ def json_of_groups(grouping: Grouping) -> dict[str, Any]:
         {
             **{k.name: _json(v) for k, v in zip(grouping.keys, group.values, strict=True)},
             **{name: getattr(group, name) for name in COUNTS},
+            "currency": group.currency,
             "measures": {column: found.as_json() for column, found in group.summaries.items()},
         }
         for group in grouping.groups

@@ -367,6 +367,37 @@ def test_the_best_groups_are_told_with_their_best_job(measured: Ledger) -> None:
     assert str(ranked(measured, CANNY, 1, ["edge.weight"], bins=2).best[0].values[0]) == "0.6 to 1"
 
 
+def test_a_job_that_came_to_nothing_is_not_the_best_though_it_was_the_cheapest(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        video = make_ended_job(session, attempt={"generate_s": 100.0})
+        make_ended_job(session, Status.BLOCKED, attempt={"generate_s": 1.0})
+        found = best.best(session, Filter(), Measure(column="gpu_s"), 2)
+    assert [one.job for one in found.best] == [video.id]
+
+
+def test_costs_in_several_currencies_are_neither_added_up_nor_compared(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        for host, currency in (("sim", "EUR"), ("sim", "EUR"), ("away", "JPY")):
+            held = {"ended_at": NOW + timedelta(hours=1), "end": "exited 0"}
+            paid = make_session(session, host=host, price_per_hour=2.0, currency=currency, **held)
+            make_ended_job(session, host=host, attempt={"session_id": paid.id, "generate_s": 10.0})
+        with pytest.raises(InvalidInput, match="costs in EUR and JPY are not comparable"):
+            best.best(session, Filter(), Measure(column="cost"), 1)
+    (together,) = grouped(ledger).groups
+    assert (together.currency, "cost" in together.summaries, "gpu_s" in together.summaries) == (None, False, True)
+    by_host = by_value(grouped(ledger, ["host"]))
+    costs = {host: (g.currency, round(g.summaries["cost"].total, 6)) for host, g in by_host.items()}
+    assert costs == {"away": ("JPY", 2.0), "sim": ("EUR", 4.0)}
+
+
+def test_an_upscale_has_no_weights_of_hints(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        make_ended_job(session, parameters={"edge.weight": 0.5})
+        make_ended_job(session, kind=Kind.UPSCALE)
+    assert {values: g.jobs for values, g in by_value(grouped(ledger, ["edge.weight"])).items()} == {0.5: 1, None: 1}
+    assert set(by_value(grouped(ledger, ["upscale.weight"]))) == {0.0, 0.5}
+
+
 def test_which_end_of_an_unknown_measure_is_better_must_be_said(measured: Ledger) -> None:
     luma = Measure(column="measure_luma")
     with pytest.raises(InvalidInput, match="give --highest or --lowest"):
