@@ -62,13 +62,13 @@ def newest(session: Session) -> int:
 
 
 def _videos() -> Any:
-    """The videos of jobs that succeeded."""
+    """The videos of jobs that succeeded, but for those that were pruned."""
     return (
         select(Artifact.id, Job.id.label("job_id"))
         .join(Attempt, Attempt.id == Artifact.attempt_id)
         .join(Job, Job.id == Attempt.job_id)
         .join(Prompt, Prompt.id == Job.prompt_id)
-        .where(Artifact.kind == "video", Attempt.status == Status.SUCCEEDED)
+        .where(Artifact.kind == "video", Artifact.pruned_at.is_(None), Attempt.status == Status.SUCCEEDED)
     )
 
 

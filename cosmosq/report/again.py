@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from cosmosq import imports
 from cosmosq.engines.assignment import from_columns, overrides, settings, values_of
 from cosmosq.engines.parameter import Values
 from cosmosq.models import Dependency, Job, ParameterSet, Prompt, UpsampleOrder
@@ -67,8 +68,8 @@ def _upsampling(prompt: Prompt, order: UpsampleOrder | None) -> list[str]:
 
 
 def _place(host: str) -> list[str]:
-    # Without it the same job is skipped.
-    return ["--host", host, "--again"]
+    # Without --again the same job is skipped. No machine here is the host of imported jobs.
+    return [*(["--host", host] if host != imports.HOST else []), "--again"]
 
 
 def _join(words: Sequence[str]) -> str:

@@ -1,10 +1,15 @@
 """The files that the page shows: linked or copied next to it."""
 
 import os
+import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 from cosmosq.files import part_of, publish, writing
+
+_OURS = re.compile(r"videos/\d+\.mp4|posters/(\d+|input-[0-9a-f]{16})\.jpg|inputs/[0-9a-f]{16}\.\w+")
+"""Names that a page's files have; whatever else lies in its folder is somebody's."""
 
 
 def bring(source: Path, target: Path) -> bool:
@@ -23,6 +28,15 @@ def bring(source: Path, target: Path) -> bool:
                 shutil.copy2(source, part)
                 publish(part, target)
     return True
+
+
+def leave(folder: Path, names: Collection[str | None]) -> None:
+    """Take away what an earlier page brought to `folder` and this one does not show: it would be mailed with it."""
+    for path in folder.glob("*/*"):
+        name = path.relative_to(folder).as_posix()
+        if _OURS.fullmatch(name) and name not in names:
+            with writing(path):
+                path.unlink()
 
 
 def _is_there(source: Path, target: Path) -> bool:

@@ -85,8 +85,10 @@ def write(folder: Path, workspace: Workspace, contents: Contents, options: Optio
         _copy(plotly, folder / page_html.PLOTLY)
     write_whole(folder / "data.js", _receive(data).encode())
     write_whole(folder / "pulse.js", f'cosmosq.pulse("{_pulse(data)}");\n'.encode())
-    # Last of all, so that whoever finds it finds all that it names.
-    return _write_html(folder / "index.html", contents, plotly=page_html.PLOTLY if plotly else None)
+    # So late, so that whoever finds it finds all that it names.
+    page = _write_html(folder / "index.html", contents, plotly=page_html.PLOTLY if plotly else None)
+    media.leave(folder, {each[kind] for each in (*shown, *inputs.values()) for kind in ("video", "poster")})
+    return page
 
 
 def _write_single(folder: Path, workspace: Workspace, contents: Contents, options: Options) -> Path:

@@ -147,6 +147,12 @@ def test_videos_that_are_missing_broken_or_exchanged_are_told_and_the_others_mea
     assert "is missing" in copied.ok("show", 1).out
 
 
+def test_a_pruned_video_is_no_missing_one(copied: Shell) -> None:
+    copied.ok("prune", "--older-than", "0s")
+    answer = copied.run("measure", "--pending", "--again")
+    assert (answer.code, answer.err) == (0, "every video is measured\n")
+
+
 def test_numbers_of_an_older_definition_are_made_anew_and_good_ones_outlive_a_lost_video(copied: Shell) -> None:
     before = numbers(copied, 3)[3]["canny_f1"]
     change(copied, "UPDATE measurements SET value = 7 WHERE name = 'canny_f1'")

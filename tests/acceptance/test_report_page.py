@@ -222,6 +222,23 @@ def test_a_second_report_takes_the_place_of_the_first(workspace: Workspace, sess
     assert (folder / "videos/2.mp4").samefile(workspace.root / "outputs/2/output.mp4")
 
 
+def test_a_report_of_fewer_jobs_leaves_no_video_of_the_others_and_what_is_not_its_own_alone(
+    workspace: Workspace, session: Session
+) -> None:
+    for _ in range(2):
+        video_job(workspace, session)
+    folder = report_of(workspace, session)
+    mine = [folder / "videos" / "mine.mp4", folder / "notes" / "1.mp4"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    make_job(session, labels={"night": "2"})
+    report_of(workspace, session, "--label", "night=2")
+    left = {path.name for kind in ("videos", "posters") for path in (folder / kind).iterdir()}
+    assert (left, all(path.exists() for path in mine)) == ({"mine.mp4"}, True)
+    assert (workspace.root / "outputs/1/output.mp4").exists()
+
+
 def test_a_poster_is_made_once_and_again_when_its_video_changes(workspace: Workspace, session: Session) -> None:
     video_job(workspace, session)
     poster = report_of(workspace, session) / "posters/1.jpg"

@@ -16,6 +16,7 @@ from cosmosq.enqueue import enqueue
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.files import sha256_of
 from cosmosq.paths import Workspace
+from cosmosq.report.again import enqueue_lines
 from cosmosq.upscale_wishes import upscales_for
 from cosmosq.wishes import wishes_for
 from tests.acceptance.command_line import Shell, traces
@@ -129,6 +130,9 @@ def test_imported_jobs_are_here_with_their_videos_and_come_once(
         assert job["attempts"][0]["simulated"] is True
         (event,) = [each for each in job["events"] if each["event"] == "imported"]
         assert (event["data"]["job"], event["data"]["host"]) == (original, "sim")
+        with ledger.read() as session:
+            line = enqueue_lines(session, [job_id])[job_id]
+        assert ("--host" in line, "--again" in line) == (False, True), "no machine here is its host"
     assert night.job(1)["digest"] == away.job(1)["digest"]
     assert night.job(1)["labels"] == {"night": "1"}
     assert night.job(3)["text"] == away.job(4)["upsampled_text"]
