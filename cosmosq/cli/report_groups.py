@@ -1,7 +1,7 @@
 """`cosmosq report --by`, `--pivot` and `--best`: groups of jobs as tables."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +170,8 @@ def write_csv(told: "Rows", path: Path, stdout: bool) -> None:
 
 
 def _show_groups(grouping: "Grouping", *, in_full: bool) -> None:
+    if not in_full:
+        grouping = _without_constants(grouping)
     headers = [key.name for key in grouping.keys] + ["jobs", "succeeded"]
     for measure in grouping.measures:
         headers += [measure.title, "sd", "95 %", "n"] if in_full else [_title(measure)]
@@ -184,6 +186,18 @@ def _show_groups(grouping: "Grouping", *, in_full: bool) -> None:
         for group in grouping.groups
     ]
     output.emit_table(headers, rows)
+
+
+def _without_constants(grouping: "Grouping") -> "Grouping":
+    """The groups without measurements that are the same in all of them, which are said and need no column each."""
+    same: dict[str, str] = {}
+    for measure in grouping.measures:
+        found = {_in_short(measure, group.summaries.get(measure.column))[0] for group in grouping.groups}
+        if measure.quantity is None and len(grouping.groups) > 1 and len(found) == 1:
+            same[measure.column] = f"{measure.title} {found.pop()}"
+    if same:
+        output.say(f"the same in all groups: {', '.join(same.values())}")
+    return replace(grouping, measures=tuple(m for m in grouping.measures if m.column not in same))
 
 
 def _success(group: "Group") -> str:
@@ -206,7 +220,7 @@ def _in_short(measure: "Measure", found: "Summary | None", currency: str | None 
         return [_number(measure, found.total, currency)]
     # How much seconds vary is of less interest than room for the rest.
     half = None if _is_seconds(measure) else found.half
-    return [_number(measure, found.mean) + ("" if half is None else f" ±{half:.2g}")]
+    return [_number(measure, found.mean) + (f" ±{half:.2g}" if half else "")]
 
 
 def _in_full(measure: "Measure", found: "Summary | None", currency: str | None = None) -> list[str]:

@@ -40,7 +40,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Shell:
                 session,
                 parameters={"edge.weight": weight, "guidance": guidance},
                 digest=f"{number}".ljust(64, "0"),
-                measured={"canny_f1": weight / 2 + guidance / 100},
+                measured={"canny_f1": weight / 2 + guidance / 100, "frames": 24.0},
                 stars=number % 5 + 1 if number < 6 else None,
                 attempt={"generate_s": 60.0 + number},
             )
@@ -70,7 +70,8 @@ def test_groups_are_a_table_with_means_and_a_mark(filled: Shell) -> None:
     header, _, first, *_ = cells(answer.out)
     assert header[:4] == ["edge.weight", "jobs", "succeeded", "generating"]
     assert first[:5] == ["0.25", "2", "2", "(100%)", "1:02"]
-    assert answer.err == "SIMULATED: no GPU worked for some or all of this\n"
+    assert answer.err == "the same in all groups: frames 24\nSIMULATED: no GPU worked for some or all of this\n"
+    assert ("canny_f1" in header, "frames" in header) == (True, False)
 
 
 def test_a_measure_is_told_with_its_spread(filled: Shell) -> None:
