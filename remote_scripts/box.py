@@ -3,7 +3,6 @@
     box.py start <session folder>              start once, however often it is asked
     box.py status <session folder> [...]       what became of them
     box.py kill <session folder> [--grace S]   TERM, then KILL, to the session and its children
-    box.py hash <file> [...]                   sizes and SHA-256
 
 Standard library only. Every command prints JSON on stdout. Nothing passes through a shell.
 """
@@ -12,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
 import json
 import os
 import signal
@@ -64,7 +62,6 @@ class Status:
     state: str
     exit: int | None
     reason: str | None
-    events_bytes: int
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,9 +83,6 @@ def parser() -> argparse.ArgumentParser:
     kill.add_argument("folder", type=Path)
     kill.add_argument("--grace", type=float, default=5.0, metavar="S")
     kill.set_defaults(command=kill_command)
-    digest = commands.add_parser("hash")
-    digest.add_argument("files", nargs="+")
-    digest.set_defaults(command=hash_command)
     return top
 
 
@@ -119,11 +113,6 @@ def kill_command(options: argparse.Namespace) -> int:
     if leader is not None:
         end_group(leader, options.grace)
     show(asdict(status_of(folder)))
-    return 0
-
-
-def hash_command(options: argparse.Namespace) -> int:
-    show({name: digest_of(Path(name)) for name in options.files})
     return 0
 
 
@@ -222,11 +211,11 @@ def status_of(folder: Path) -> Status:
         code = read_exit(folder)
         if code is None:
             reason = "killed" if session["boot_id"] == boot_id() else "rebooted"
-            return Status(folder.name, "lost", None, reason, events_bytes(folder))
+            return Status(folder.name, "lost", None, reason)
     if code is not None:
-        return Status(folder.name, "exited", code, None, events_bytes(folder))
+        return Status(folder.name, "exited", code, None)
     state = "absent" if session is None else "running"
-    return Status(folder.name, state, None, None, events_bytes(folder))
+    return Status(folder.name, state, None, None)
 
 
 def live_session(folder: Path) -> Process | None:
@@ -288,13 +277,6 @@ def read_exit(folder: Path) -> int | None:
         return None
 
 
-def events_bytes(folder: Path) -> int:
-    try:
-        return (folder / "events.jsonl").stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
 def boot_id() -> str:
     override = os.environ.get("COSMOSQ_BOOT_ID")
     return override or Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -303,19 +285,6 @@ def boot_id() -> str:
 def start_time(pid: int | None) -> int | None:
     process = None if pid is None else Process.read(pid)
     return None if process is None else process.start_time
-
-
-def digest_of(path: Path) -> dict[str, Any] | None:
-    digest = hashlib.sha256()
-    size = 0
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-                size += len(block)
-    except OSError:
-        return None
-    return {"bytes": size, "sha256": digest.hexdigest()}
 
 
 def write_durably(path: Path, text: str) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from cosmosq.config_keys import AUTO_BATCH, OFFLOADABLE
 from tests.integration.box_tools import SCRIPTS
 
 sys.path.insert(0, str(SCRIPTS))
+import fits as fits_module
+import invocation
 from fits import Fit, Fits, free_gb, guess
 from start import Start
 
@@ -106,3 +109,7 @@ def test_offloading_is_kept_only_where_nothing_worked_without(tmp_path: Path) ->
 def test_a_broken_file_is_as_good_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "fits.json").write_text(text)
     assert fits(tmp_path).of(*EDGE) == Fit(8, False)
+
+
+def test_both_sides_of_the_link_agree_on_what_neither_tells_the_other() -> None:
+    assert (fits_module.MOST, invocation.OFFLOADABLE) == (AUTO_BATCH, OFFLOADABLE)
