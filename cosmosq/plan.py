@@ -80,8 +80,16 @@ class Plan:
 
     def loads(self, max_overtake: int) -> int:
         """How often a model is loaded for the jobs that are new, by a worker that has nothing else to do."""
+        return policy.loads(self._line(max_overtake), None) + (self.upsamplings > 0)
+
+    def in_line(self, max_overtake: int) -> list[PlannedJob]:
+        """The jobs that are new in the order in which such a worker takes them."""
+        new = self.new
+        return [new[job.id] for job in self._line(max_overtake)]
+
+    def _line(self, max_overtake: int) -> list[Waiting]:
         line = [Waiting(id=place, priority=0, key=job.model) for place, job in enumerate(self.new)]
-        return policy.loads(policy.line_up(line, None, max_overtake), None) + (self.upsamplings > 0)
+        return list(policy.line_up(line, None, max_overtake))
 
 
 def plan(

@@ -22,12 +22,15 @@ def preview(app: App, plan: "Plan", host: str | None, *, as_json: bool) -> None:
     """All that there is to know before anything is queued, on stdout."""
     from cosmosq.moments import utc_now
     from cosmosq.report.forecast import forecast
+    from cosmosq.report.outlook import outlook
+    from cosmosq.report.standing import rules_of
 
-    name = app.config.host(host).name
-    told = [(job.wish.values, job.wish.inputs) for job in plan.new]
-    loads = plan.loads(app.config.max_overtake)
+    name, max_overtake, now = app.config.host(host).name, app.config.max_overtake, utc_now()
+    loads = plan.loads(max_overtake)
     with app.ledger.read() as session:
-        cost = forecast(session, name, told, loads=loads, now=utc_now())
+        rules = rules_of(session, app.config, name, now)
+        ahead = outlook(session, name, rules, max_overtake=max_overtake, now=now)
+        cost = forecast(session, ahead, rules, plan.in_line(max_overtake), loads=loads, now=now)
     if as_json:
         output.emit_json(as_object(plan, cost, loads))
         return
@@ -119,7 +122,8 @@ def show_forecast(loads: int, forecast: "Forecast", host: str) -> None:
         output.emit(f"GPU hours: unknown, because no video was made on {host} yet")
         return
     ahead = f", after {duration(forecast.ahead_s)} of other jobs" if forecast.ahead_s else ""
-    output.emit(f"GPU hours: {forecast.gpu_h:.2f}{ahead}; done at {output.clock(forecast.ends_at)} if it began now")
+    done = f"done at {output.clock(forecast.ends_at)}" if forecast.ends_at else "no run window has room for all of it"
+    output.emit(f"GPU hours: {forecast.gpu_h:.2f}{ahead}; {done} if it were queued now")
 
 
 def show_trials(trials: Sequence[dict[str, Any]], parameters: Iterable[str]) -> None:

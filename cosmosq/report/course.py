@@ -53,9 +53,13 @@ class Course:
         done = steps_done(row) if row.phase == Phase.GENERATING else 0
         self._spend(row, max(0, row.work - done))
 
-    def queue(self, rows: Sequence[Row[Any]]) -> None:
+    def queue(self, rows: Sequence[Any]) -> None:
         """Queued jobs in their order, window by window: what is not due yet or too long for the rest of one waits for
-        a later one, and what no window has room for gets no end."""
+        a later one, and what no window has room for gets no end.
+
+        Args:
+            rows: `id`, `work` in steps times clips, `session_key` and `due_at` of each.
+        """
         self._wait_for_window(self.at)
         for _ in range(HORIZON):
             later = self._fill_window(rows)
@@ -79,10 +83,10 @@ class Course:
             # The session is closed when a window ends.
             self.at, self.key = opens_at, None
 
-    def _fill_window(self, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    def _fill_window(self, rows: Sequence[Any]) -> list[Any]:
         """Begin all that fits into what is left of the window; returns the others."""
         shortest = min([row.work for row in rows], default=0) * self._pace
-        later: list[Row[Any]] = []
+        later: list[Any] = []
         for number, row in enumerate(rows):
             if not self._has_room(self.at, shortest):
                 # Spares a look at each of thousands in each of many nights.
@@ -100,12 +104,12 @@ class Course:
             return True
         return begin < self._closes_at and begin + timedelta(seconds=seconds) <= self._closes_at + self._grace
 
-    def needed_s(self, row: Row[Any]) -> float:
+    def needed_s(self, row: Any) -> float:
         """Seconds that a job takes if it is begun at `at`, with the load that it needs."""
         load_s = self._load_s if row.session_key != self.key else 0.0
         return load_s + self._pace * float(row.work)
 
-    def _spend(self, row: Row[Any], steps: int) -> None:
+    def _spend(self, row: Any, steps: int) -> None:
         if row.session_key != self.key:
             self.key = row.session_key
             self.loads += 1

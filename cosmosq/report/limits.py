@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from cosmosq.config import HostConfig
 from cosmosq.config_keys import AUTO
 from cosmosq.models import Attempt, Job, ParameterSet
-from cosmosq.report.forecast import sizes
+from cosmosq.report.tempo import sizes
 from cosmosq.status import Status
 
 FACTOR = 4

@@ -13,7 +13,7 @@ from cosmosq.engines.engine import UPSAMPLING_KEYS, key_of_jobs, text_digest
 from cosmosq.models import Attempt, EngineSession, Job, ParameterSet
 from cosmosq.policy import Waiting
 from cosmosq.report.course import Course, steps_done
-from cosmosq.report.forecast import Tempo, pace_of, sizes, tempo_of
+from cosmosq.report.tempo import Tempo, pace_of, sizes, tempo_of
 from cosmosq.status import Phase, Status
 from cosmosq.windows import Windows
 

@@ -14,9 +14,9 @@ from cosmosq.db import Ledger
 from cosmosq.models import Attempt, Job
 from cosmosq.policy import Waiting
 from cosmosq.report import outlook, spending
-from cosmosq.report.forecast import Tempo, tempo_of
 from cosmosq.report.outlook import Rules
 from cosmosq.report.spending import Spent
+from cosmosq.report.tempo import Tempo, tempo_of
 from cosmosq.status import ENDED, Status
 from cosmosq.worker.gate import Gate, Refusal
 from cosmosq.worker.limits import Limits, Tally, closed, overdue, too_late

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,9 +21,11 @@ from cosmosq.plan import plan as make_plan
 from cosmosq.prompts import Draft
 from cosmosq.report import csv_file, forecast, query, rows
 from cosmosq.report import sweeps as reading
+from cosmosq.report.outlook import Rules, outlook
 from cosmosq.sweep import trials_csv
 from cosmosq.sweep.document import read
 from cosmosq.sweep.node import Node
+from cosmosq.windows import parse_windows
 from cosmosq.wishes import wishes_for
 from tests.acceptance.command_line import rows as rows_of
 from tests.ledger_rows import NOW, make_attempt, make_session
@@ -370,11 +373,16 @@ def test_an_export_can_be_brought_back_and_is_the_same_jobs(desk: Desk) -> None:
     assert new(desk.queue(trials=trials, name="back")) == 0
 
 
+def forecast_of(desk: Desk, plan: Plan, rules: Rules | None = None, *, loads: int) -> forecast.Forecast:
+    with desk.ledger.read() as session:
+        rules = rules or Rules()
+        ahead = outlook(session, "sim", rules, max_overtake=100, now=NOW)
+        return forecast.forecast(session, ahead, rules, plan.in_line(100), loads=loads, now=NOW)
+
+
 def test_an_estimate_comes_from_what_was_made_before(desk: Desk) -> None:
     plan = desk.plan(**GRID)
-    told = [(job.wish.values, job.wish.inputs) for job in plan.jobs]
-    with desk.ledger.read() as session:
-        assert forecast.forecast(session, "sim", told, loads=1, now=NOW).gpu_h is None
+    assert forecast_of(desk, plan, loads=1).gpu_h is None
     desk.record(plan)
     with desk.ledger.write() as session:
         serving = make_session(session, load_s=60.0).id
@@ -382,15 +390,17 @@ def test_an_estimate_comes_from_what_was_made_before(desk: Desk) -> None:
             job = session.get_one(Job, job_id)
             make_attempt(session, job, session_id=serving, generate_s=seconds, status="succeeded")
             job.status = "succeeded"
-    with desk.ledger.read() as session:
-        cost = forecast.forecast(session, "sim", told, loads=2, now=NOW)
+    cost = forecast_of(desk, plan, loads=2)
     # 60 s over 10 + 20 steps of one clip: 2 s a step.
     assert cost.generate_s == pytest.approx(2 * (10 + 20 + 10 + 20))
     assert cost.load_s == pytest.approx(120)
-    assert cost.ahead_s == pytest.approx(2 * (10 + 20)), "jobs 3 and 4 wait"
+    assert cost.ahead_s == pytest.approx(60 + 2 * (10 + 20)), "jobs 3 and 4 wait, for a load as well"
     assert cost.ends_at is not None
-    assert (cost.ends_at - NOW).total_seconds() == pytest.approx(120 + 120 + 60)
+    assert (cost.ends_at - NOW).total_seconds() == pytest.approx(60 + 60 + 120 + 120)
     assert cost.gpu_h == pytest.approx(240 / 3600)
+    # Jobs 3 and 4 leave a minute of this window, too little for a load and a job: all others are the next night's.
+    short = Rules(windows=parse_windows(f"{NOW:%H:%M}-{NOW + timedelta(minutes=3):%H:%M}@UTC"))
+    assert forecast_of(desk, plan, short, loads=1).ends_at == NOW + timedelta(days=1, minutes=3)
 
 
 def test_a_long_input_counts_by_its_clips(desk: Desk) -> None:
@@ -398,7 +408,7 @@ def test_a_long_input_counts_by_its_clips(desk: Desk) -> None:
     clips.add(desk.ledger, desk.workspace, "long", [f"input={longer}"], now=NOW)
     own = desk.add("long", clip="long", parameters={"edge.weight": 1})
     plan = desk.plan(parameters={"num_steps": [10]}, prompts=[own])
-    assert [forecast._work(job.wish.values, [242]) for job in plan.jobs] == [30]
-    assert forecast._work(plan.jobs[0].wish.values, [241]) == 20
-    assert forecast._work(plan.jobs[0].wish.values, [121]) == 10
-    assert forecast._work(plan.jobs[0].wish.values, [1]) == 10
+    (job,) = plan.jobs
+    ((sha256, _),) = job.wish.inputs.values()
+    for frames, steps in ((242, 30), (241, 20), (121, 10), (1, 10)):
+        assert forecast._work(job, {sha256: frames}) == steps
