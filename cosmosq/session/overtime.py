@@ -4,7 +4,7 @@ import time
 
 from cosmosq.models import Attempt
 from cosmosq.report.durations import duration
-from cosmosq.report.limits import Limit, limit_of
+from cosmosq.report.timeouts import Timeout, timeout_of
 from cosmosq.session.flight import Flight, Stopped
 from cosmosq.session.site import Site
 from cosmosq.status import Phase
@@ -17,7 +17,7 @@ class Overtime:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._known: dict[int, tuple[float, Limit | None]] = {}
+        self._known: dict[int, tuple[float, Timeout | None]] = {}
 
     def look(self, flight: Flight) -> Stopped | None:
         """Why to stop an attempt that its session has accepted; None while it may go on."""
@@ -30,10 +30,10 @@ class Overtime:
         spent, allowed = duration(now - began), duration(limit.seconds)
         return Stopped(TIMED_OUT, f"generated for {spent}, and {allowed} is the limit ({limit.source})")
 
-    def _begin(self, flight: Flight, now: float) -> tuple[float, Limit | None]:
+    def _begin(self, flight: Flight, now: float) -> tuple[float, Timeout | None]:
         claim, site = flight.claim, self._site
         with site.ledger.read() as session:
-            limit = limit_of(session, site.config, claim.job_id)
+            limit = timeout_of(session, site.config, claim.job_id)
             attempt = session.get_one(Attempt, claim.attempt_id)
         spent_s = 0.0
         if claim.session_id is not None and attempt.phase == Phase.GENERATING:

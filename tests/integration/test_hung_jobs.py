@@ -11,7 +11,7 @@ from sqlalchemy import update
 from cosmosq.config import HostConfig, parse_config
 from cosmosq.db import Ledger
 from cosmosq.models import Attempt
-from cosmosq.report.limits import Limit, expected_s, limit_of
+from cosmosq.report.timeouts import Timeout, expected_s, timeout_of
 from cosmosq.status import Status
 from tests.ledger_rows import make_ended_job, make_job
 from tests.night import Night, now, wait_for
@@ -65,9 +65,9 @@ def host(**settings: object) -> HostConfig:
     return parse_config({"hosts": {"sim": settings}}, source="test").host()
 
 
-def limit(ledger: Ledger, job_id: int, **settings: object) -> Limit | None:
+def limit(ledger: Ledger, job_id: int, **settings: object) -> Timeout | None:
     with ledger.read() as session:
-        return limit_of(session, host(**settings), job_id)
+        return timeout_of(session, host(**settings), job_id)
 
 
 def test_the_limit_is_four_times_what_the_host_has_taken_for_so_many_steps(ledger: Ledger) -> None:
@@ -81,9 +81,9 @@ def test_the_limit_is_four_times_what_the_host_has_taken_for_so_many_steps(ledge
     with ledger.write() as session:
         # Followed on a day later.
         make_ended_job(session, parameters={"num_steps": 10}, attempt={"generating_s": 86_400.0})
-    assert limit(ledger, job) == Limit(seconds=880, source="4 × what 3 like it lead one to expect on sim")
+    assert limit(ledger, job) == Timeout(seconds=880, source="4 × what 3 like it lead one to expect on sim")
     assert limit(ledger, job, timeout_s=0) is None
-    assert limit(ledger, job, timeout_s=90) == Limit(seconds=90, source="timeout_s of host sim")
+    assert limit(ledger, job, timeout_s=90) == Timeout(seconds=90, source="timeout_s of host sim")
 
 
 def test_little_work_is_not_expected_to_take_less_than_the_least_that_was_seen() -> None:

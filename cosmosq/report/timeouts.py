@@ -17,25 +17,25 @@ from cosmosq.status import Status
 FACTOR = 4
 """So many times as long as it took before."""
 FEWEST = 3
-"""Before so many of a kind were made there is no limit: the first may have been odd."""
+"""Before so many of a kind were made there is no timeout: the first may have been odd."""
 NEWEST = 50
 LEAST_S = 60.0
-"""No limit is shorter: the engine's own start of a job takes longer than some jobs."""
+"""No timeout is shorter: the engine's own start of a job takes longer than some jobs."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class Timeout:
     """The longest that a generation may take, and where that comes from."""
 
     seconds: float
     source: str
 
 
-def limit_of(session: Session, host: HostConfig, job_id: int) -> Limit | None:
-    """The limit of a job on a host; None for none."""
+def timeout_of(session: Session, host: HostConfig, job_id: int) -> Timeout | None:
+    """The timeout of a job on a host; None for none."""
     if host.timeout_s != AUTO:
         seconds = float(host.timeout_s)
-        return Limit(seconds=seconds, source=f"timeout_s of host {host.name}") if seconds else None
+        return Timeout(seconds=seconds, source=f"timeout_s of host {host.name}") if seconds else None
     wanted = session.execute(_works().where(Job.id == job_id)).one()
     made = session.execute(
         _works()
@@ -48,7 +48,7 @@ def limit_of(session: Session, host: HostConfig, job_id: int) -> Limit | None:
     if len(made) < FEWEST:
         return None
     seconds = max(LEAST_S, FACTOR * expected_s(wanted.work, [(row.work, row.generating_s) for row in made]))
-    return Limit(seconds=seconds, source=f"{FACTOR} × what {len(made)} like it lead one to expect on {host.name}")
+    return Timeout(seconds=seconds, source=f"{FACTOR} × what {len(made)} like it lead one to expect on {host.name}")
 
 
 def _works() -> Any:
