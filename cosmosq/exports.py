@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cosmosq import __version__, prompts, upsampling
+from cosmosq import __version__, job_inputs, prompts, upsampling
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import differences, overrides, settings, values_of
 from cosmosq.engines.parameter import Value, Values
@@ -22,17 +22,15 @@ from cosmosq.models import (
     REVISION,
     Artifact,
     Attempt,
-    Dependency,
     EngineSession,
     Job,
-    JobInput,
     JobLabel,
     ParameterSet,
     Prompt,
 )
 from cosmosq.paths import Workspace, slug
 from cosmosq.prompts import PromptRecord
-from cosmosq.status import Kind, Need, Status
+from cosmosq.status import Kind, Status
 
 MANIFEST = "manifest.json"
 FORMAT = "cosmosq export"
@@ -126,7 +124,7 @@ def _parcel(session: Session, workspace: Workspace, job_id: int, now: datetime) 
     prompt = prompts.resolve(session, used.id)
     asked = session.get_one(Prompt, job.prompt_id)
     values = _values(session, job)
-    inputs = _inputs(session, workspace, job_id)
+    inputs = {each.role: (each.sha256, each.path) for each in job_inputs.inputs_of(session, workspace, job)}
     in_folder = {role: f"inputs/{role}{path.suffix or '.mp4'}" for role, (_, path) in inputs.items()}
     sources = {NAMES[kind]: (workspace.root / row.path, row.sha256) for kind, row in artifacts.items()}
     sources |= {in_folder[role]: (path, sha256) for role, (sha256, path) in inputs.items()}
@@ -168,22 +166,6 @@ def _some(row: object, *names: str) -> dict[str, Any]:
 def _values(session: Session, job: Job) -> dict[str, Value]:
     row = session.get_one(ParameterSet, job.parameter_set_id)
     return values_of(row)
-
-
-def _inputs(session: Session, workspace: Workspace, job_id: int) -> dict[str, tuple[str, Path]]:
-    """(sha256, file) by role; of an upscale the result that it was made of."""
-    rows = session.scalars(select(JobInput).where(JobInput.job_id == job_id).order_by(JobInput.role))
-    if found := {row.role: (row.sha256, Path(row.path)) for row in rows}:
-        return found
-    source = (
-        select(Artifact)
-        .join(Attempt, Attempt.id == Artifact.attempt_id)
-        .join(Dependency, Dependency.depends_on_id == Attempt.job_id)
-        .where(Dependency.job_id == job_id, Dependency.need == Need.RESULT, Artifact.kind == "video")
-        .order_by(Attempt.number.desc())
-    )
-    made = session.scalars(source).first()
-    return {"input": (made.sha256, workspace.root / made.path)} if made is not None else {}
 
 
 def _attempt(session: Session, attempt: Attempt) -> dict[str, Any]:

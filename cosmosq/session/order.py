@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cosmosq import upsampling
@@ -17,40 +16,12 @@ from cosmosq.engines.engine import key_digest, offloaded_key, session_key, upsam
 from cosmosq.engines.parameter import Values
 from cosmosq.engines.spec import render
 from cosmosq.engines.upsampling import Request
-from cosmosq.errors import InvalidInput
-from cosmosq.files import sha256_of
 from cosmosq.hosts import Host
-from cosmosq.models import Artifact, Attempt, Dependency, Job, JobInput, ParameterSet, Prompt, UpsampleOrder
+from cosmosq.job_inputs import Input, inputs_of
+from cosmosq.models import Job, ParameterSet, Prompt, UpsampleOrder
 from cosmosq.paths import Workspace
 from cosmosq.session.folder import video_path
-from cosmosq.status import Kind, Need, Status
-
-
-class InputChanged(InvalidInput):
-    """An input is not the file that was enqueued any more."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Input:
-    """A video that the attempt needs, pinned by its hash."""
-
-    role: str
-    sha256: str
-    path: Path
-
-    def verify(self) -> None:
-        """Refuse a file that changed since it was enqueued.
-
-        Raises:
-            InputChanged: it is missing or has other contents; names the file.
-        """
-        if not self.path.is_file():
-            raise InputChanged(f"the {self.role} video {self.path} is missing: put it back, then retry the job")
-        if sha256_of(self.path) != self.sha256:
-            raise InputChanged(
-                f"the {self.role} video {self.path} changed after it was enqueued: "
-                "put the old one back and retry, or add the clip again and enqueue anew"
-            )
+from cosmosq.status import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +73,6 @@ def read_order(session: Session, workspace: Workspace, job_id: int) -> Order:
     prompt = upsampling.prompt_of(session, job.id)
     title = session.get_one(Prompt, job.prompt_id).name or prompt.text
     row = session.get_one(ParameterSet, job.parameter_set_id)
-    inputs = _pinned(session, job.id)
-    if job.kind == Kind.UPSCALE and not inputs:
-        inputs = (_source(session, workspace, job.id),)
     values = values_of(row)
     return Order(
         job_id=job.id,
@@ -113,7 +81,7 @@ def read_order(session: Session, workspace: Workspace, job_id: int) -> Order:
         values=values,
         is_offloaded=job.session_key == key_digest(offloaded_key(session_key(job.engine, values))),
         engine=job.engine,
-        inputs=inputs,
+        inputs=inputs_of(session, workspace, job),
         title=title,
         created_at=job.created_at,
         upsample=_request(session, job.id) if job.kind == Kind.UPSAMPLE else None,
@@ -123,22 +91,3 @@ def read_order(session: Session, workspace: Workspace, job_id: int) -> Order:
 def _request(session: Session, job_id: int) -> Request:
     asked = session.get_one(UpsampleOrder, job_id)
     return Request(frames=asked.frames, max_size=asked.max_size, variant=asked.variant)
-
-
-def _pinned(session: Session, job_id: int) -> tuple[Input, ...]:
-    rows = session.scalars(select(JobInput).where(JobInput.job_id == job_id).order_by(JobInput.role)).all()
-    return tuple(Input(role=row.role, sha256=row.sha256, path=Path(row.path)) for row in rows)
-
-
-def _source(session: Session, workspace: Workspace, job_id: int) -> Input:
-    """The result that an upscale works on: the newest video of the job it depends on."""
-    statement = (
-        select(Artifact.sha256, Artifact.path)
-        .join(Attempt, Attempt.id == Artifact.attempt_id)
-        .join(Dependency, Dependency.depends_on_id == Attempt.job_id)
-        .where(Dependency.job_id == job_id, Dependency.need == Need.RESULT)
-        .where(Artifact.kind == "video", Attempt.status == Status.SUCCEEDED)
-        .order_by(Attempt.number.desc())
-    )
-    sha256, path = session.execute(statement).first() or ("", "")
-    return Input(role="input", sha256=sha256, path=workspace.root / path)

@@ -5,9 +5,9 @@ import logging
 from cosmosq.claims import Outcome
 from cosmosq.config import Config
 from cosmosq.errors import CosmosqError, HostFailed, InvalidInput
+from cosmosq.job_inputs import InputChanged
 from cosmosq.session.events import Ending
 from cosmosq.session.flight import JobCancelled, Stopped
-from cosmosq.session.order import InputChanged
 from cosmosq.session.results import BadOutput
 from cosmosq.status import Status
 
