@@ -92,7 +92,7 @@ def json_fields() -> str:
         ("… each of its `deliveries`; `notify test`", "array", f"{names(DELIVERY_JSON)}; {names(TEST_JSON)}"),
         ("`doctor`", "array", names(field.name for field in fields(checkup.Found))),
         ("`db check`; `db backup`", "object", names(("path", "ok", "problems")) + "; `path`"),
-        ("`demo`", "object", names(("workspace", "page", "jobs", "sessions"))),
+        ("`demo`", "object", names(("workspace", "page", "jobs", "healed", "sessions"))),
     )
     heading = "Field names are those of the ledger, times ISO 8601 in UTC. Fields may be added, but none is renamed.\n"
     return f"{heading}\n{table(('command', 'prints', 'fields'), lines)}"

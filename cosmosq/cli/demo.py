@@ -11,19 +11,23 @@ from typing import Any
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, sweep_view
 from cosmosq.cli.app import App
-from cosmosq.cli.enqueue import Placement, place
+from cosmosq.cli.enqueue import Placement, place, place_sweep, plan_sweep
 from cosmosq.cli.init import create
+from cosmosq.cli.report_page import has_desktop, open_page
 from cosmosq.cli.selection import show_pairs
+from cosmosq.cli.sweep_input import Asked, read_sweep
 from cosmosq.cli.worker import work
 from cosmosq.errors import InvalidInput, JobFailed
 from cosmosq.report.durations import duration
-from cosmosq.status import Status
+from cosmosq.status import Kind, Status
 
 CLIP = "blocks"
 FRAMES = 48
 """Two seconds; the engine takes 121 frames at once."""
+SHORT = "neon-rain"
+"""The prompt that is made longer."""
 REFUSED = "forbidden-words"
 """The prompt that the stand-in's guardrail is told to block."""
 
@@ -31,7 +35,7 @@ SETTINGS = """\
 # The workspace that `cosmosq demo` made. Everything in it is SIMULATED: no GPU worked here.
 default_host = "sim"
 
-# A demo is to be over soon: `cosmosq measure --pending` measures its videos.
+# The demo measures what takes a second, once the queue is empty: `cosmosq measure --pending` does the rest.
 measure = false
 
 [hosts.sim]
@@ -42,9 +46,14 @@ engine = "simulated"
 [hosts.sim.simulator]
 # Half the engine's width and height, so that a demo takes seconds.
 scale = 0.5
-# Loading the model takes a second, a step a hundredth of one.
+# Loading a model takes a second, a step a hundredth of one.
 load_s = 1.0
 step_s = 0.01
+upsampler_load_s = 1.0
+upsample_s = 0.5
+# The GPU pretends to have 64 GB: enough for a transfer (56), too little for an upscale (82) until all models are
+# offloaded (58). That job runs out of memory and is repeated so.
+memory_gb = 64
 # A guardrail that blocks one prompt, to show what becomes of it.
 faults = [{ match = "forbidden", do = "block" }]
 """
@@ -52,21 +61,24 @@ faults = [{ match = "forbidden", do = "block" }]
 PROMPTS = {
     "terrace": "Painted wooden blocks and polished spheres on a terrace of pale stone tiles in the early morning. Low "
     "sun from the left, long soft shadows, dew on the stone. The camera glides past at the height of a child.",
-    "neon-rain": "Blocks of wet black glass and chrome spheres on a city square at night, in the rain. Neon signs in "
-    "magenta and cyan mirror in the puddles. The camera glides past slowly.",
+    SHORT: "Blocks of wet black glass on a city square at night, in the rain. Neon signs in magenta and cyan.",
     REFUSED: "A forbidden scene, which the guardrail of this demo is told to refuse.",
 }
 
-BASE = {"edge.weight": "0.5", "depth.weight": "0.3"}
-WISHES: tuple[tuple[str, str, dict[str, str]], ...] = (
-    ("terrace", "base", BASE),
-    ("terrace", "seed", {**BASE, "seed": "7"}),
-    ("terrace", "weights", {**BASE, "edge.weight": "1", "depth.weight": "0.1"}),
-    ("neon-rain", "prompt", BASE),
-    (REFUSED, "guardrail", BASE),
-    ("terrace", "hints", {**BASE, "seg.weight": "0.6"}),
+BASE = {"edge.weight": "0.6", "depth.weight": "0.3", "guidance": "7"}
+"""As one of the sweep's trials, so that what these jobs show is the prompt's doing."""
+SWEEP = Asked(
+    name="weights",
+    prompts=("terrace",),
+    parameters=("edge.weight=0.2,0.6,1", "guidance=3,7"),
+    settings=("depth.weight=0.3",),
 )
-"""Prompt, the label `varies`, and parameters of each transfer; the first is upscaled too."""
+MEASURES = ("picture", "canny")
+"""Those that take no more than a second a video."""
+HEALED = {"out_of_memory": "ran out of memory, and was repeated with all models offloaded"}
+"""What happened to a job with this error that succeeded nevertheless."""
+LOOK_AROUND = ("status", "show 1", "report --sweep weights --by edge.weight --measure canny_f1")
+"""Commands that the summary names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,8 +89,10 @@ class Night:
     page: Path
     jobs: list[dict[str, Any]]
     """As `cosmosq report --csv` has them."""
+    healed: dict[int, list[str]]
+    """What went wrong with jobs that succeeded nevertheless: the errors of their earlier attempts."""
     sessions: list[dict[str, Any]]
-    """Id, hints, load_s, and how many attempts each served."""
+    """Id, model, load_s, and how many attempts each served."""
 
     @property
     def surprises(self) -> list[int]:
@@ -103,18 +117,24 @@ def demo(directory: Path | None, frames: int, as_json: bool) -> None:
 
     It goes into a fresh workspace DIRECTORY (by default demo/<date-time>).
 
-    Renders frames of a little scene, makes a clip and prompts of them, works on seven jobs, and writes the report. One
-    job is blocked on purpose, and the exit code is 0 all the same. No GPU is needed, and every video says SIMULATED.
+    Renders frames of a little scene, makes a clip and prompts of them, works on a sweep of two parameters, a prompt
+    that is made longer and an upscale, measures the videos and writes the report. One job is blocked on purpose, one
+    runs out of memory and heals itself, and the exit code is 0 all the same. No GPU is needed, and every video says
+    SIMULATED.
+
+    At a terminal on a desktop the report is opened in the browser.
     """
     night = run_night(directory or Path("demo") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}", frames=frames)
     if as_json:
-        page, root = str(night.page), str(night.root)
-        output.emit_json({"workspace": root, "page": page, "jobs": night.jobs, "sessions": night.sessions})
+        told = {**vars(night), "workspace": str(night.root), "page": str(night.page)}
+        output.emit_json({name: told[name] for name in ("workspace", "page", "jobs", "healed", "sessions")})
     else:
         _show(night)
     if night.surprises:
         first = night.surprises[0]
         raise JobFailed(f"job {first} did not end as it should: `cosmosq -w {night.root} show {first}` says why")
+    if output.has_terminal() and has_desktop():
+        open_page(night.page)
 
 
 def run_night(root: Path, *, frames: int = FRAMES) -> Night:
@@ -132,6 +152,7 @@ def run_night(root: Path, *, frames: int = FRAMES) -> Night:
     _enqueue(app)
     output.say("working until the queue is empty")
     work(app, hosts=("sim",), until_empty=True)
+    _measure(app)
     return _told(app)
 
 
@@ -163,16 +184,29 @@ def _add_prompts(app: App) -> None:
 
 
 def _enqueue(app: App) -> None:
+    from cosmosq.engines.upsampling import Request
     from cosmosq.upscale_wishes import upscales_for
     from cosmosq.wishes import wishes_for
 
-    placed = []
-    for prompt, varies, parameters in WISHES:
-        wishes = wishes_for(app.ledger, [prompt], parameters)
-        placed += place(app, wishes, Placement(labels=[f"varies={varies}"]))
-    larger = upscales_for(app.ledger, [placed[0].id], {})
-    placed += place(app, larger, Placement(labels=["varies=size"]))
-    output.say(f"{len(placed)} jobs queued, one of which the guardrail will block")
+    here = Placement()
+    read = read_sweep(SWEEP)
+    plan = plan_sweep(app, read, here, yes=False)
+    sweep_view.tell(plan)
+    swept = place_sweep(app, plan, read.text, here)
+    place(app, wishes_for(app.ledger, [SHORT, REFUSED], BASE), here)
+    place(app, wishes_for(app.ledger, [SHORT], BASE, Request()), here)
+    place(app, upscales_for(app.ledger, [swept[0].id], {}), here)
+    output.say(f"and queued: {SHORT} as it is and made longer, {REFUSED} to be blocked, an upscale short of memory")
+
+
+def _measure(app: App) -> None:
+    from cosmosq.measure_jobs import measure_all
+    from cosmosq.measures.catalogue import chosen
+    from cosmosq.moments import utc_now
+
+    output.say("measuring the videos")
+    for _ in measure_all(app.ledger, app.workspace, chosen(MEASURES), utc_now):
+        """Each is recorded as it comes; what fails is missing in the report."""
 
 
 def _told(app: App) -> Night:
@@ -183,10 +217,27 @@ def _told(app: App) -> Night:
 
     root, everything = app.workspace.root, Filter()
     with app.ledger.read() as session:
-        jobs, sessions = list(rows.stream(session, everything)), _sessions(session)
+        jobs, healed, sessions = list(rows.stream(session, everything)), _healed(session), _sessions(session)
         contents = page.read(session, app.workspace, everything, title="A demo night", now=utc_now())
     index = page.write(root / "report", app.workspace, contents)
-    return Night(root=root, page=index, jobs=jobs, sessions=sessions)
+    return Night(root=root, page=index, jobs=jobs, healed=healed, sessions=sessions)
+
+
+def _healed(session: Any) -> dict[int, list[str]]:
+    from sqlalchemy import select
+
+    from cosmosq.models import Attempt, Job
+
+    statement = (
+        select(Attempt.job_id, Attempt.error)
+        .join(Job, Job.id == Attempt.job_id)
+        .where(Job.status == Status.SUCCEEDED, Attempt.error.is_not(None))
+        .order_by(Attempt.id)
+    )
+    healed: dict[int, list[str]] = {}
+    for job_id, error in session.execute(statement):
+        healed.setdefault(job_id, []).append(error)
+    return healed
 
 
 def _sessions(session: Any) -> list[dict[str, Any]]:
@@ -201,21 +252,36 @@ def _sessions(session: Any) -> list[dict[str, Any]]:
         .order_by(EngineSession.started_at)
     )
     return [
-        {"id": identity, "hints": json.loads(key)["hints"], "load_s": load_s, "attempts": attempts}
+        {"id": identity, "model": _model(json.loads(key)), "load_s": load_s, "attempts": attempts}
         for identity, key, load_s, attempts in session.execute(statement)
     ]
+
+
+def _model(key: Mapping[str, Any]) -> str:
+    """What a session has loaded, from its key."""
+    if key["pipeline"] == Kind.UPSAMPLE:
+        return "prompt upsampler"
+    return " ".join(key["hints"]) + (", all offloaded" if key.get("offloaded") else "")
 
 
 def _show(night: Night) -> None:
     headers = ["id", "status", "kind", "prompt", "parameters", "GPU", "result"]
     output.emit_table(headers, [_cells(job) for job in night.jobs])
     output.emit("")
-    loads = [[s["id"], " ".join(s["hints"]), duration(s["load_s"]), s["attempts"]] for s in night.sessions]
-    output.emit_table(["session", "hints", "model load", "jobs served"], loads)
-    output.say(f"\njob {_blocked(night)} was blocked on purpose, and all of this was SIMULATED")
+    loads = [[s["id"], s["model"], duration(s["load_s"]), s["attempts"]] for s in night.sessions]
+    output.emit_table(["session", "model", "load", "jobs served"], loads)
+    output.say("")
+    for job in night.jobs:
+        if job["status"] == Status.BLOCKED:
+            output.say(f"job {job['id']} was blocked on purpose")
+        for error in night.healed.get(job["id"], ()):
+            output.say(f"job {job['id']} healed itself: it {HEALED.get(error, f'ended as {error}, and was repeated')}")
+    output.say("all of this was SIMULATED")
     # After `make demo` the command is not on the person's path.
     program = "cosmosq" if shutil.which("cosmosq") else sys.argv[0]
-    output.say(f"look around: `{program} -w {night.root} status`, `… show 1`, `… log 1`; the report, for a browser:")
+    first, *others = LOOK_AROUND
+    output.say(f"look around: `{program} -w {night.root} {first}`, {', '.join(f'`… {o}`' for o in others)}")
+    output.say("the report, for a browser:")
     output.emit(str(night.page))
 
 
@@ -225,8 +291,5 @@ def _cells(job: Mapping[str, Any]) -> list[object]:
     changed = show_pairs(differences(from_columns(job)))
     result = job["output_path"] or output.one_line(job["message"] or job["error"] or "", 48)
     seconds = duration(job["generate_s"])
-    return [job["id"], output.coloured(job["status"]), job["kind"], job["prompt_name"], changed, seconds, result]
-
-
-def _blocked(night: Night) -> str:
-    return ", ".join(str(job["id"]) for job in night.jobs if job["status"] == Status.BLOCKED) or "none"
+    prompt = job["prompt_name"] + (", made longer" if job["upsampled"] else "")
+    return [job["id"], output.coloured(job["status"]), job["kind"], prompt, changed, seconds, result]

@@ -1,5 +1,7 @@
 """The options of `cosmosq report` that make a page, and what they do."""
 
+import os
+import sys
 import time
 import webbrowser
 from collections.abc import Callable
@@ -162,3 +164,8 @@ def open_page(index: Path) -> None:
     """Show the page in the person's browser, or say that there is none."""
     if not webbrowser.open(index.resolve().as_uri()):
         output.say(f"no browser was found here: open {index.resolve()} yourself")
+
+
+def has_desktop() -> bool:
+    """Whether a browser has a screen to open on; without one, Python would start w3m in the terminal."""
+    return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))

@@ -20,6 +20,8 @@ class Terminal:
     shell: Shell
     question: str = "[y/N]"
     """What each question to be answered holds."""
+    patience_s: float = 60
+    """How long the command may take once all is answered."""
     said: str = ""
     listeners: list[threading.Thread] = field(default_factory=list)
 
@@ -53,7 +55,7 @@ class Terminal:
                 wait_for(lambda wanted=number: self._asked(wanted, process), f"question {number}")  # type: ignore[misc]
                 os.write(ours, answer.encode() if answer == INTERRUPT else f"{answer}\n".encode())
             after()
-            out, _ = process.communicate(timeout=60)
+            out, _ = process.communicate(timeout=self.patience_s)
         finally:
             if process.poll() is None:
                 process.kill()
