@@ -1,5 +1,6 @@
 """Every example, and the README's first night, as a person runs them."""
 
+import getpass
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.box import sshd
 from tests.media import make_frames, make_video
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,16 +55,59 @@ def shot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_first_night_of_the_readme_works_as_it_is_printed(tmp_path: Path, shot: Path) -> None:
+def first_night(target: str = "") -> tuple[str, str]:
+    """The README's first night as it is printed, and its morning; without a box, the lines about it left out.
+
+    Args:
+        target: what `host add` is told in place of the printed machine and checkout.
+    """
     _, _, section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## A first night")
-    block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
-    assert block is not None
-    night = shell("sh", "-eu", folder=tmp_path, given=block[1], home=shot.parent)
+    night, morning = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[:2]
+    lines = night.splitlines(keepends=True)
+    assert len(lines) == 10
+    printed = r"me@gpu\.example --checkout \S+$"
+    assert [bool(re.search(printed, line)) for line in lines].count(True) == 1
+    if target:
+        return "".join(re.sub(printed, target, line) for line in lines), morning
+    here = "".join(line.replace(" --host box", "") for line in lines if not line.startswith("cosmosq host "))
+    return here, morning
+
+
+def assert_first_night(night: "subprocess.CompletedProcess[str]", workspace: Path) -> None:
+    """All that the README promises of it is there."""
     assert night.returncode == 0, night.stderr
-    assert [job["status"] for job in jobs_of(tmp_path / "night")] == ["succeeded"] * 3
-    assert (tmp_path / "night" / "report" / "index.html").is_file()
-    assert len(list((tmp_path / "night" / "outputs").glob("*/*/output.mp4"))) == 3
-    assert re.findall(r"job (\d) succeeded", night.stderr) == ["3", "1", "2"], "priority first, then age"
+    jobs = jobs_of(workspace)
+    assert [job["status"] for job in jobs] == ["succeeded"] * 8
+    assert [job["kind"] for job in jobs] == [*["transfer"] * 6, "upsample", "transfer"]
+    assert re.findall(r"job (\d) succeeded", night.stderr)[:2] == ["7", "8"], "priority first, then age"
+    assert re.search(r"^succeeded +8$", night.stdout, re.MULTILINE)
+    assert (workspace / "report" / "index.html").is_file()
+    assert len(list((workspace / "outputs").glob("*/*/output.mp4"))) == 7
+
+
+@pytest.mark.skipif(sshd.skip_reason() is not None, reason=str(sshd.skip_reason()))
+def test_the_first_night_of_the_readme_works_on_a_box(tmp_path: Path, shot: Path) -> None:
+    server = sshd.make_server(tmp_path / "box")
+    try:
+        way = f"{getpass.getuser()}@127.0.0.1:{server.port} --identity {server.identity} --accept-key"
+        printed, _ = first_night(f"{way} --root {tmp_path / 'root'} --python {sys.executable}")
+        night = shell("sh", "-eu", folder=tmp_path, given=printed, home=shot.parent)
+    finally:
+        server.stop()
+    assert_first_night(night, tmp_path / "night")
+    assert len(list((tmp_path / "root").glob("sessions/*/attempts/*/output.mp4"))) == 7
+
+
+def test_the_first_night_of_the_readme_works_without_a_box(tmp_path: Path, shot: Path) -> None:
+    printed, morning = first_night()
+    night = shell("sh", "-eu", folder=tmp_path, given=printed, home=shot.parent)
+    assert_first_night(night, tmp_path / "night")
+    # What a night has time for beside its work.
+    shell("cosmosq", "measure", "--pending", "--only", "canny", folder=tmp_path / "night")
+    told = shell("sh", "-eu", folder=tmp_path / "night", given=morning)
+    assert told.returncode == 0, told.stderr
+    assert re.findall(r"^(0\.\d) +2 +2 \(100%\)", told.stdout, re.MULTILINE) == ["0.3", "0.6", "0.9"]
+    assert re.search(r"^1 +5 +1 +4$", told.stdout, re.MULTILINE)
 
 
 def test_the_first_night_script_makes_seven_videos_and_a_report(tmp_path: Path, shot: Path) -> None:
