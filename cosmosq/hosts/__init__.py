@@ -39,11 +39,14 @@ def open_host(
         from cosmosq.hosts.ssh import SSHHost
 
         link = _link(config, workspace, patience_s=patience_s, give_up=give_up, keyring=keyring)
-        return SSHHost(name=config.name, link=link, root=config.root or "cosmosq", python=config.python)
+        # The configured one may be the image's.
+        plain = "python3" if config.container_command else ""
+        root = config.root or "cosmosq"
+        return SSHHost(name=config.name, link=link, root=root, python=config.python, takes_files=plain)
     from cosmosq.hosts.local import LocalHost
 
-    root = Path(config.root).expanduser().absolute() if config.root else workspace.host_path(config.name)
-    return LocalHost(name=config.name, root=PurePosixPath(root.as_posix()), python=config.python)
+    folder = Path(config.root).expanduser().absolute() if config.root else workspace.host_path(config.name)
+    return LocalHost(name=config.name, root=PurePosixPath(folder.as_posix()), python=config.python)
 
 
 def unlock(config: HostConfig, workspace: Workspace, keyring: Keyring) -> None:

@@ -50,14 +50,15 @@ exit 1
 class SSHHost:
     """Files and programs on another machine, through one link."""
 
-    def __init__(self, *, name: str, link: Link, root: str, python: str) -> None:
+    def __init__(self, *, name: str, link: Link, root: str, python: str, takes_files: str = "") -> None:
         """
         Args:
             root: folder on the host; relative to the login's home unless absolute.
             python: likewise if it begins with `~/`.
+            takes_files: the Python that takes files, where `python` is one of a container; `python` by default.
         """
         self.name = name
-        self._link, self._root, self._python = link, root, python
+        self._link, self._root, self._python, self._takes_files = link, root, python, takes_files
         self._turns = threading.BoundedSemaphore(SFTP_CLIENTS)
         self._idle: list[Any] = []
 
@@ -151,12 +152,13 @@ class SSHHost:
         source.seek(0)
         before = _hash_of_first(source, offset).hexdigest()
         told = [str(remote), str(size), sha256, str(offset), before]
-        with _session(connection, [self.python, "-I", "-S", "-c", _receiver(), *told]) as channel:
+        python = self._takes_files or self.python
+        with _session(connection, [python, "-I", "-S", "-c", _receiver(), *told]) as channel:
             channel.settimeout(STALL_S)
             try:
                 _send(channel, iter(lambda: source.read(SEND_BYTES), b""))
                 errors = channel.makefile_stderr("rb").read(READ_BYTES).decode(errors="replace").strip()[-300:]
-                exit_code = self._exit_code(connection, channel, [self.python])
+                exit_code = self._exit_code(connection, channel, [python])
             except TimeoutError as error:
                 raise HostFailed(f"{self.name}: {remote} did not move for {STALL_S:g} s") from error
         match exit_code:
@@ -171,7 +173,7 @@ class SSHHost:
             case _:
                 raise HostFailed(
                     f"{self.name}: {remote} cannot be written ({errors or exit_code}): "
-                    f"check its rights, and that {self.python} is a Python 3"
+                    f"check its rights, and that {python} is a Python 3"
                 )
 
     def download(self, remote: PurePosixPath, local: Path, *, sha256: str) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from cosmosq.config import parse_config
 from cosmosq.errors import HostFailed
+from cosmosq.hosts import open_host
 from cosmosq.hosts.ssh import SSHHost
+from cosmosq.paths import Workspace
 from tests.box.proxy import Proxy
-from tests.box.sshd import Server
+from tests.box.sshd import Server, settings_of
 from tests.box.test_link import host_on, through
 
 pytestmark = pytest.mark.usefixtures("no_keys")
@@ -99,6 +102,19 @@ def test_an_old_part_of_another_file_is_replaced(host: SSHHost, big: Path, tmp_p
     host.download(host.root / "big", tmp_path / "back", sha256=sha256(big))
     assert sha256(host.root / "big") == sha256(big) == sha256(tmp_path / "back")
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_files_go_to_a_host_whose_python_is_only_in_its_image(server: Server, tmp_path: Path) -> None:
+    contained = {"container": "docker", "image": "some/image", "python": "/only/in/the/image/python"}
+    table = {**settings_of(server, tmp_path / "the box"), **contained}
+    config = parse_config({"default_host": "box", "hosts": {"box": table}}, source="test").host("box")
+    workspace = Workspace(root=tmp_path)
+    workspace.folder.mkdir()
+    workspace.known_hosts_path.write_text(server.known_hosts.read_text())
+    host = open_host(config, workspace)
+    host.write(host.root / "order.json", b"{}")
+    assert host.read(host.root / "order.json") == b"{}"
+    host.close()
 
 
 def test_a_receiver_that_was_left_behind_does_no_harm(
