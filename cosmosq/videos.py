@@ -40,8 +40,10 @@ def probe(path: Path) -> VideoInfo:
 
     Raises:
         NotFound: no such file.
+        BrokenVideo: cut short, as by a copy that broke off.
         InvalidInput: not a video, no video stream, or no frames.
     """
+    _refuse_cut(path)
     with _opened(path) as (container, stream):
         frames = stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
         return _info(path, stream, frames)
@@ -56,8 +58,7 @@ def verify(path: Path) -> VideoInfo:
         NotFound: no such file.
         BrokenVideo: cut short, damaged, or with fewer frames than it promises.
     """
-    if (lacking := _bytes_lacking(path)) > 0:
-        raise BrokenVideo(f"{path} is cut short: at least {lacking} bytes are missing from its end")
+    _refuse_cut(path)
     try:
         with _opened(path) as (container, stream):
             frames = sum(1 for _ in _decoded(path, container, stream))
@@ -162,6 +163,11 @@ def _no_video(path: Path, reason: str) -> str:
 
 def _reason(error: Exception) -> str:
     return (getattr(error, "strerror", None) or str(error)).rstrip(".").lower()
+
+
+def _refuse_cut(path: Path) -> None:
+    if (lacking := _bytes_lacking(path)) > 0:
+        raise BrokenVideo(f"{path} is cut short: at least {lacking} bytes are missing from its end")
 
 
 def _bytes_lacking(path: Path) -> int:

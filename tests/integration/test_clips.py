@@ -225,6 +225,14 @@ def test_a_file_that_is_no_video_leaves_nothing_recorded(ledger: Ledger, add: Ad
     assert_nothing_recorded(ledger)
 
 
+def test_half_a_video_leaves_nothing_recorded(ledger: Ledger, add: Adding, media: Path) -> None:
+    data = make_video(media / "color.mp4", frames=24).read_bytes()
+    (media / "color.mp4").write_bytes(data[: len(data) // 2])
+    with pytest.raises(InvalidInput, match=r"color\.mp4 is cut short: at least \d+ bytes are missing from its end"):
+        add("kitchen", media)
+    assert_nothing_recorded(ledger)
+
+
 def test_a_single_image_is_no_video(add: Adding, media: Path) -> None:
     path = make_frame(media / "depth.png", picture())
     with pytest.raises(InvalidInput, match="single image without a number"):
