@@ -87,10 +87,10 @@ class Queue:
         return int(self._huey.storage.queue_size())
 
     def tickets(self) -> dict[int, int]:
-        """Job by ticket, of those that nobody has taken."""
+        """Job by ticket, of those that nobody has taken; job 0, which there never is, for what is no ticket of ours."""
         with self._huey.storage.db() as cursor:
             cursor.execute("select id, data from task where queue = ?", (self._huey.name,))
-            return {number: int(json.loads(bytes(data))[2]) for number, data in cursor.fetchall()}
+            return {number: _job_of(data) for number, data in cursor.fetchall()}
 
     def drop(self, tickets: Sequence[int]) -> None:
         """Take tickets away, by their numbers."""
@@ -104,6 +104,13 @@ class Queue:
 
     def close(self) -> None:
         self._huey.storage.close()
+
+
+def _job_of(data: Any) -> int:
+    try:
+        return int(json.loads(bytes(data))[2])
+    except (ValueError, LookupError, TypeError):
+        return 0
 
 
 def _nobody(job_id: int) -> None:

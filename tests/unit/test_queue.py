@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import pickle
 import signal
 import sqlite3
 import threading
@@ -79,6 +80,36 @@ def test_each_ticket_is_answered_once_and_in_order(queue: Queue) -> None:
     assert ended.is_set()
     assert answered == [3, 1, 2]
     assert queue.waiting() == 0
+
+
+class Bomb:
+    """Loading its pickle makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.usefixtures("_own_signals")
+def test_a_pickle_in_the_queue_is_not_loaded(queue: Queue, tmp_path: Path) -> None:
+    exploded = tmp_path / "exploded"
+    with contextlib.closing(sqlite3.connect(tmp_path / "queue.db")) as connection, connection:
+        ticket = ("cosmosq", pickle.dumps(Bomb(exploded)))
+        connection.execute("INSERT INTO task (queue, data, priority) VALUES (?, ?, 0)", ticket)
+    queue.ring([5])
+    assert list(queue.tickets().values()) == [0, 5]
+    answered: list[int] = []
+
+    def answer(job_id: int) -> None:
+        answered.append(job_id)
+        consumer.stop_flag.set()
+
+    consumer = queue.consumer(answer, threads=1)
+    consumer.run()
+    assert answered == [5]
+    assert not exploded.exists()
 
 
 def test_a_queue_that_is_no_database_is_refused(tmp_path: Path) -> None:
