@@ -1,11 +1,14 @@
 """A real HTTP server that takes messages, and answers as a test tells it."""
 
 import json
+import ssl
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 HANG, DRIP = "hang", "drip"
@@ -17,12 +20,13 @@ class Receiver:
 
     port: int
     answers: list[int | str]
+    scheme: str = "http"
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/alarms"
+        return f"{self.scheme}://127.0.0.1:{self.port}/alarms"
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -35,10 +39,16 @@ class Receiver:
 
 
 @contextmanager
-def receiving(*answers: int | str) -> Iterator[Receiver]:
-    """A receiver for the time of the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def receiving(*answers: int | str, certificate: Path | None = None) -> Iterator[Receiver]:
+    """A receiver for the time of the block; over https with the key and certificate of a file."""
+    server = _Server(("127.0.0.1", 0), _Handler)
     receiver = server.receiver = Receiver(server.server_port, list(answers))  # type: ignore[attr-defined]
+    if certificate is not None:
+        receiver.scheme = "https"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        # The handshake belongs to the connection's own thread: a client that breaks it off must not end the server.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -48,6 +58,13 @@ def receiving(*answers: int | str) -> Iterator[Receiver]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        # A client that does not trust the certificate is what is tested.
+        if not isinstance(sys.exception(), ssl.SSLError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

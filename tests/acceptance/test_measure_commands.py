@@ -239,6 +239,17 @@ def test_measures_that_fail_are_told_by_name_and_the_others_made(copied: Shell, 
     assert "endless.a" not in row["measurements"]
 
 
+def test_added_code_is_not_loaded_until_something_is_measured(copied: Shell, tmp_path: Path) -> None:
+    loaded = tmp_path / "loaded"
+    code = f"from pathlib import Path\nPath({str(loaded)!r}).touch()\ndef measure(*_): return {{'traced': 1}}\n"
+    env = {"PYTHONPATH": str(install(tmp_path / "packages", "traced", code))}
+    for words in (["status"], ["show", "1"], ["report", "--csv", "-"], ["doctor"]):
+        assert copied.spawn(*words, env=env).code == 0, words
+    assert not loaded.exists()
+    assert copied.spawn("measure", 1, env=env).code == 0
+    assert loaded.exists()
+
+
 def test_a_measure_with_a_name_of_ours_is_refused(copied: Shell, tmp_path: Path) -> None:
     answer = spawn(copied, install(tmp_path / "packages", "canny_f1", "def measure(*_): return {}\n"), 1)
     assert (answer.code, answer.out) == (2, "")

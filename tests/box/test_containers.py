@@ -433,6 +433,7 @@ def test_each_engine_is_asked_for_gpus_and_mounts_in_its_own_words(
         "source=/b,target=/c,readonly",
     ]
     assert f"--env=HF_HOME={cache}" in told
+    assert "--pull=never" in told, "what runs is what is there"
     assert told[told.index("some/image") + 1] == "python3"
     night.close()
 

@@ -6,10 +6,16 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import psutil
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from cosmosq.config import NotifyConfig, parse_config
 from cosmosq.errors import NotDelivered
@@ -191,6 +197,26 @@ def test_any_other_answer_is_a_failure_and_a_redirect_is_not_followed(status: in
     with receiving(status) as receiver, pytest.raises(NotDelivered, match=f"^answer {status} "):
         post(receiver.url)
     assert len(receiver.requests) == 1
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    with receiving(certificate=self_signed(tmp_path / "server.pem")) as receiver:
+        with pytest.raises(NotDelivered, match="self-signed certificate"):
+            post(receiver.url, secret=b"s3cret")
+        assert receiver.requests == [], "nothing is sent before it is known to whom"
+
+
+def self_signed(path: Path) -> Path:
+    """A key for 127.0.0.1 with a certificate of its own making."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    valid = (NOW.replace(year=2000), NOW.replace(year=2100))
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), *valid)
+    own = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    made = builder.add_extension(own, critical=False).sign(key, hashes.SHA256())
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(pem + made.public_bytes(Encoding.PEM))
+    return path
 
 
 @pytest.mark.parametrize("manner", [HANG, DRIP])

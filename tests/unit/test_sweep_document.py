@@ -1,6 +1,7 @@
 """Sweep files: every way to write one, and the place, the key and the remedy of whatever is wrong."""
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -149,6 +150,14 @@ def test_any_sweep_survives_being_kept(document: dict[str, Any]) -> None:
     document["run_cap"] = min(document.get("run_cap", 1), len(set(document["parameters"]["guidance"])))
     read_once = read(Node(value=document))
     assert read(Node(value=document_of(read_once))) == read_once
+
+
+@pytest.mark.parametrize("tag", ["!!python/object/apply:os.mkdir", "!!python/object/new:os.mkdir", "!mine"])
+def test_a_tag_makes_no_object(tag: str, tmp_path: Path) -> None:
+    text = f"parameters:\n  guidance: {tag} ['{tmp_path / 'made'}']\n"
+    with pytest.raises(InvalidInput):
+        definition(text)
+    assert not (tmp_path / "made").exists()
 
 
 def test_without_a_method_lists_make_a_grid_and_anything_else_is_random() -> None:
