@@ -1,19 +1,28 @@
 """The documents say what the code does, name what exists, and leave nothing out."""
 
+import ast
 import configparser
+import pkgutil
 import re
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import cosmosq
 from cosmosq import __version__
+from cosmosq.checks import ACCESS, CHECKS
 from cosmosq.cli import COMMANDS
 from cosmosq.config import parse_config
 from cosmosq.engines.parameters import PARAMETERS
+from cosmosq.errors import CosmosqError
+from cosmosq.recovery.table import CASES
+from cosmosq.retries import FAULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "REFERENCE.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -93,7 +102,8 @@ def test_every_link_within_the_repository_leads_somewhere(document: Path) -> Non
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_that_is_named_exists(document: Path) -> None:
-    named = set(re.findall(r"(?<![\w./-])cosmosq ([a-z]+)\b", " ".join(re.findall(r"`[^`]+`", code_of(document)))))
+    code = " ".join(re.findall(r"``.+?``|`[^`]+`", code_of(document)))
+    named = set(re.findall(r"(?<![\w./-])cosmosq ([a-z]+)\b", code))
     assert named <= set(COMMANDS) | {"add"}, named - set(COMMANDS)
 
 
@@ -160,3 +170,83 @@ def test_the_changelog_tells_of_this_version() -> None:
     changelog = text_of("CHANGELOG.md")
     assert "## [Unreleased]" in changelog
     assert __version__ in changelog
+
+
+# When things go wrong
+
+
+def rows_of(section: str) -> dict[str, list[str]]:
+    """By the name in the first cell: the cells of a table in docs/trouble.md."""
+    _, found, rest = text_of("docs/trouble.md").partition(f"\n## {section}\n")
+    assert found, section
+    lines = re.findall(r"^\| `(\w+)` \| (.*) \|$", rest.partition("\n## ")[0], re.MULTILINE)
+    assert len({name for name, _ in lines}) == len(lines), "a name comes twice"
+    return {name: cells.split(" | ") for name, cells in lines}
+
+
+def error_classes(kind: type[CosmosqError] = CosmosqError) -> Iterator[type[CosmosqError]]:
+    for below in kind.__subclasses__():
+        if below.__module__.startswith("cosmosq."):
+            yield below
+            yield from error_classes(below)
+
+
+def test_every_error_of_a_command_has_its_row_with_its_exit_code() -> None:
+    for module in pkgutil.walk_packages(cosmosq.__path__, "cosmosq."):
+        # Only what is ours to run: the scripts of the host have its own modules, and __main__ runs.
+        if not module.name.startswith(("cosmosq.remote_scripts", "cosmosq.migrations", "cosmosq.__main__")):
+            import_module(module.name)
+    codes = {kind.__name__: str(kind.exit_code) for kind in error_classes()}
+    assert len(codes) > 20
+    assert {name: cells[0] for name, cells in rows_of("Commands").items()} == codes
+
+
+def test_every_error_of_a_job_has_its_row() -> None:
+    """That FAULTS has all of them is for docs/reference.py to see."""
+    assert set(rows_of("Jobs")) == set(FAULTS)
+
+
+def test_every_line_of_a_host_check_has_its_row() -> None:
+    assert set(rows_of("Checks of a host")) == {*ACCESS, *(check.name for check in CHECKS)}
+
+
+def test_every_finding_of_the_doctor_has_its_row() -> None:
+    assert set(rows_of("Findings of the doctor")) == {case.name for case in CASES}
+
+
+@pytest.mark.parametrize("section", ["Commands", "Jobs", "Checks of a host", "Findings of the doctor"])
+def test_no_row_of_what_goes_wrong_has_an_empty_cell(section: str) -> None:
+    assert [name for name, cells in rows_of(section).items() if len(cells) != 3 or not all(map(str.strip, cells))] == []
+
+
+# Security
+
+
+def names_in(path: Path) -> set[str]:
+    """Functions that a module of tests defines, or takes from another one to run them once more."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    imported = (alias.name for node in body if isinstance(node, ast.ImportFrom) for alias in node.names)
+    return {node.name for node in body if isinstance(node, ast.FunctionDef)} | set(imported)
+
+
+def test_every_line_about_security_names_tests_that_exist_or_says_that_there_is_none() -> None:
+    _, _, lines = text_of("docs/security.md").partition("\n## The host and its files\n")
+    proofs = [proof for proof in re.findall(r"^\| .* \| (.*) \|$", lines, re.MULTILINE) if proof not in HEADINGS]
+    assert len(proofs) > 40
+    named = {proof: re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", proof) for proof in proofs}
+    assert [proof for proof, tests in named.items() if not tests and not proof.startswith("no test: ")] == []
+    missing = [test for tests in named.values() for file, test in tests if test not in names_in(ROOT / file)]
+    assert missing == []
+
+
+HEADINGS = ("proven by", "---")
+
+
+def test_the_lint_refuses_shells_and_pickles() -> None:
+    code = "import os, pickle, subprocess\npickle.loads(b'')\nos.system('ls')\nsubprocess.run('ls', shell=True)\n"
+    command = [sys.executable, "-m", "ruff", "check", "--output-format=concise", "--stdin-filename=cosmosq/new.py", "-"]
+    checked = subprocess.run(command, cwd=ROOT, input=code, capture_output=True, text=True, check=False)
+    assert checked.returncode == 1
+    assert set(re.findall(r"\bS\d+", checked.stdout)) >= {"S301", "S602", "S605"}
+    sources = [*(ROOT / "cosmosq").rglob("*.py"), *(ROOT / "remote_scripts").rglob("*.py")]
+    assert [path for path in sources if re.search(r"noqa: *(?:\w+, *)*S\d", path.read_text(encoding="utf-8"))] == []
