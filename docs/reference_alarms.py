@@ -18,7 +18,7 @@ DELIVERY_JSON = deliveries.DELIVERY_FIELDS
 TEST_JSON = ("way", "ok", "error")
 
 _TEXT = """\
-`[notify]` names the ways on which the worker takes alarms to a person; see [Being told](docs/nights.md#being-told).
+`[notify]` names the ways on which the worker takes alarms to a person; see [Being told](docs/alarms.md).
 
 {occasions}
 A message is a JSON object, on stdin of `command` and as the body of a POST to `webhook`:

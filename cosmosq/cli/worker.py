@@ -70,7 +70,7 @@ def worker(
     leaves the work on the host running, and the next worker takes it over.
 
     Outside the run windows nothing starts; what runs is finished, and then the GPU is free. Windows, limits and what
-    counts against them are described in docs/nights.md.
+    counts against them are described in docs/windows.md.
     """
     app: App = context.obj
     if print_only and not install:
