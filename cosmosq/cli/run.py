@@ -63,7 +63,8 @@ def run(
         larger = upscales_for(app.ledger, [answer.id for answer in answers], {}, weight=weight)
         answers += place(app, larger, placement)
     ids = [answer.id for answer in answers]
-    tell([answer for answer in answers if not answer.new])
+    if there_already := [answer for answer in answers if not answer.new]:
+        tell(there_already)
     if not work_or_follow(app, app.config.host(host).name, ids):
         return INTERRUPTED
     with app.ledger.read() as session:
