@@ -126,7 +126,8 @@ class Link:
                     raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> Unreachable:
-        reason = str(error) or type(error).__name__
+        # Paramiko's own has no number and says so: [Errno None].
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return Unreachable(f"{self.address.host} cannot be reached ({reason}): is it up?")
 
     def connection(self) -> Any:

@@ -311,6 +311,8 @@ def test_a_host_that_is_down_is_exit_4_and_the_rest_is_not_looked_at(box: Box) -
     assert {name: line["ok"] for name, line in found(answer).items()} == {**dict.fromkeys(NAMES), "reachable": False}
     assert answer.json["ok"] is False
     assert answer.err.startswith("cosmosq: box cannot work yet: reachable: ")
+    told = f"127.0.0.1 cannot be reached (Unable to connect to port {box.server.port} on 127.0.0.1)"
+    assert found(answer)["reachable"]["found"] == told
 
 
 @needs_sshd
