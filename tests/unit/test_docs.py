@@ -19,10 +19,11 @@ from cosmosq import __version__
 from cosmosq.checks import ACCESS, CHECKS
 from cosmosq.cli import COMMANDS
 from cosmosq.config import parse_config
-from cosmosq.engines.parameters import PARAMETERS
+from cosmosq.config_keys import TOP_KEYS
+from cosmosq.engines.parameters import BY_NAME, KIND_DEFAULTS, PARAMETERS
 from cosmosq.errors import CosmosqError
 from cosmosq.recovery.table import CASES
-from cosmosq.retries import FAULTS
+from cosmosq.retries import FAULTS, REPEATS, Repeat
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "REFERENCE.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -217,6 +218,42 @@ def test_every_finding_of_the_doctor_has_its_row() -> None:
 @pytest.mark.parametrize("section", ["Commands", "Jobs", "Checks of a host", "Findings of the doctor"])
 def test_no_row_of_what_goes_wrong_has_an_empty_cell(section: str) -> None:
     assert [name for name, cells in rows_of(section).items() if len(cells) != 3 or not all(map(str.strip, cells))] == []
+
+
+# Questions
+
+
+def cells_under(heading: str) -> list[list[str]]:
+    """The cells of the table of docs/questions.md whose first heading this is, line by line."""
+    _, found, rest = text_of("docs/questions.md").partition(f"\n| {heading} |")
+    assert found, heading
+    return [line.strip("| ").split(" | ") for line in rest.partition("\n\n")[0].splitlines()[2:]]
+
+
+def test_what_is_repeated_is_answered_as_it_is() -> None:
+    *told, (rest, *_) = cells_under("error")
+    assert rest.startswith("everything else")
+    words = {
+        Repeat.UNCOUNTED: ("as often",),
+        Repeat.COUNTED: ("once", "`retries` times (2)"),
+        Repeat.BACKOFF: ("`retr",),
+    }
+    for names, often, when in told:
+        for name in re.findall(r"`(\w+)`", names):
+            assert often.startswith(words[REPEATS[name]]), name
+            assert ("backoff_s" in when) == (REPEATS[name] == Repeat.BACKOFF), name
+    assert {name for names, *_ in told for name in re.findall(r"`(\w+)`", names)} == set(REPEATS)
+    defaults = {key.name: key.default for key in TOP_KEYS}
+    assert (defaults["retries"], defaults["backoff_s"]) == (2, 30)
+
+
+def test_the_ranges_have_the_defaults_that_the_parameters_have() -> None:
+    told = {names: default for names, default, *_ in cells_under("parameter")}
+    assert told.pop("`edge.weight`, `depth.weight`, …") == "0: off"
+    assert told.pop("`edge.weight` with `use_distilled`") == "0"
+    assert told.pop("`num_steps`") == f"{BY_NAME['num_steps'].default}; upscale {KIND_DEFAULTS['upscale']['num_steps']}"
+    for name, default in told.items():
+        assert default.strip("`") == f"{BY_NAME[name.strip('`')].default:}".removesuffix(".0"), name
 
 
 # Security

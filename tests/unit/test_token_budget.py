@@ -1,6 +1,8 @@
 """The upsampler's limits as arithmetic: what was measured elsewhere, and what must hold for any size and prompt."""
 
+import re
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -28,6 +30,16 @@ def test_two_frames_cost_what_was_measured(size: tuple[int, int], tokens: int) -
 @pytest.mark.parametrize("source", [Size(1280, 720), Size(1920, 1080), Size(3840, 2160)])
 def test_a_wide_picture_beside_500_tokens_is_848_by_480(source: Size) -> None:
     assert fit(source, 2, 500) == Size(848, 480)
+
+
+def test_the_sizes_in_the_documentation_are_those_that_fit() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "questions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+)×(\d+) \| (.*) \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for width, height, told in rows:
+        fitting = [fit(Size(int(width), int(height)), 2, tokens) for tokens in (200, 500, 1000, 2000)]
+        fitting.append(fit(Size(int(width), int(height)), 1, 500))
+        assert told.replace("×", "x").split(" | ") == [str(size) for size in fitting]
 
 
 def test_a_picture_that_fits_stays_as_it_is() -> None:
