@@ -101,6 +101,24 @@ def test_every_link_within_the_repository_leads_somewhere(document: Path) -> Non
     assert missing == []
 
 
+def anchors_of(document: Path) -> set[str]:
+    """What its headings are called in links, as GitHub has it."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = (heading.lower() for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE))
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_to_a_heading_leads_to_one(document: Path) -> None:
+    links = re.findall(r"\]\(([^):#]*)#([^)]+)\)", document.read_text(encoding="utf-8"))
+    missing = [
+        f"{target}#{anchor}"
+        for target, anchor in links
+        if anchor not in anchors_of(document.parent / target if target else document)
+    ]
+    assert missing == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_that_is_named_exists(document: Path) -> None:
     code = " ".join(re.findall(r"``.+?``|`[^`]+`", code_of(document)))
@@ -160,11 +178,15 @@ def test_every_fault_on_the_simulator_page_is_one_that_it_knows() -> None:
 
 
 def test_the_settings_in_the_documents_and_examples_are_allowed() -> None:
-    for source in (text_of("docs/simulator.md"), f"```toml\n{text_of('examples/rehearsal.toml')}```"):
-        for block in re.findall(r"```toml\n(.*?)```", source, re.DOTALL):
-            document = tomllib.loads(block)
-            document.setdefault("default_host", next(iter(document["hosts"])))
-            assert parse_config(document, source="document").hosts
+    sources = [document.read_text(encoding="utf-8") for document in DOCUMENTS if document.name != "REFERENCE.md"]
+    sources.append(f"```toml\n{text_of('examples/rehearsal.toml')}```")
+    blocks = [block for source in sources for block in re.findall(r"```toml\n(.*?)```", source, re.DOTALL)]
+    assert len(blocks) > 4
+    for block in blocks:
+        document = tomllib.loads(block)
+        document.setdefault("hosts", {"sim": {}})
+        document.setdefault("default_host", next(iter(document["hosts"])))
+        assert parse_config(document, source="document").hosts
 
 
 def test_the_changelog_tells_of_this_version() -> None:
