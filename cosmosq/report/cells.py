@@ -9,13 +9,12 @@ from typing import Any
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from cosmosq.engines.assignment import differences, from_columns
-from cosmosq.engines.parameter import Parameter
-from cosmosq.engines.parameters import PARAMETERS
+from cosmosq.engines.assignment import differences, from_columns, hints_of
 from cosmosq.models import (
     Artifact,
     Attempt,
     Comparison,
+    Dependency,
     Job,
     JobInput,
     JobLabel,
@@ -24,9 +23,11 @@ from cosmosq.models import (
     Video,
 )
 from cosmosq.report.again import enqueue_lines
+from cosmosq.report.aggregate import samples
+from cosmosq.report.measures import QUANTITIES
 from cosmosq.report.query import Filter
 from cosmosq.report.rows import Row
-from cosmosq.status import UNSUCCESSFUL, Phase
+from cosmosq.status import UNSUCCESSFUL, Kind, Need, Phase, Status
 
 Cell = dict[str, Any]
 """One job as the page's scripts read it."""
@@ -35,8 +36,11 @@ LOG_LINES = 40
 LOG_BYTES = 8 << 10
 _PLAIN = (
     *("id", "status", "kind", "clip", "host", "engine", "simulated", "sweep", "trial", "attempts", "priority"),
+    "upsampled",
     *("width", "height", "frames", "duration_s", "total_s", "generate_s", "load_s", "error", "message"),
 )
+COUNTED = tuple(name for name in QUANTITIES if name not in ("stars", "comparison_score"))
+"""Quantities that the page is told; of the others it may know more than the ledger."""
 _TIMES = ("created_at", "started_at", "ended_at", "pruned_at")
 
 
@@ -63,8 +67,9 @@ class Numbers:
         self.again = enqueue_lines(session, self.digests)
         self.labels = _labels(session, which)
         self.measures = _measures(session, which)
+        self.quantities = _quantities(session, which)
         self.ratings = _ratings(session, which)
-        self.inputs = _inputs(session, which)
+        self.inputs = {**_inputs(session, which), **_sources(session, which)}
         self.logs = _logs(session, which)
 
 
@@ -72,14 +77,16 @@ def cells(rows: Iterable[Row], numbers: Numbers, prompts: Prompts, root: Path) -
     """Each row as the page knows it; files are named as the ledger has them, from `root` on."""
     for row in rows:
         number = row["id"]
-        rating = numbers.ratings.get(number, {})
+        rating, values = numbers.ratings.get(number, {}), from_columns(row)
         yield {
             **{name: row[name] for name in _PLAIN},
+            **numbers.quantities.get(number, {}),
             **{name: _iso(row[name]) for name in _TIMES},
             "prompt": prompts.index(row),
             "longer": row["upsampled_prompt"],
             "fps": row["video_fps"],
-            "values": differences(from_columns(row)),
+            "values": differences(values),
+            "controls": "+".join(hints_of(values)),
             "seconds": {phase: row[f"{phase}_s"] for phase in Phase if row[f"{phase}_s"]},
             "labels": numbers.labels.get(number, {}),
             "digest": numbers.digests.get(number, ""),
@@ -95,12 +102,6 @@ def cells(rows: Iterable[Row], numbers: Numbers, prompts: Prompts, root: Path) -
         }
 
 
-def parameters(told: Iterable[Cell]) -> list[dict[str, Any]]:
-    """The parameters that any of the cells has changed: name, meaning, default, and whether it is a number."""
-    changed = {name for cell in told for name in cell["values"]}
-    return [_parameter(parameter) for parameter in PARAMETERS if parameter.name in changed]
-
-
 def comparisons(session: Session, which: Filter) -> list[dict[str, Any]]:
     """Which of two jobs was found better, of those among the filter's, oldest first."""
     among = select(Job.id).where(which.condition)
@@ -110,11 +111,6 @@ def comparisons(session: Session, which: Filter) -> list[dict[str, Any]]:
         .order_by(Comparison.id)
     )
     return [{"better": b, "worse": w, "compared_at": _iso(at)} for b, w, at in session.execute(statement)]
-
-
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    number = parameter.type in (int, float)
-    return {"name": parameter.name, "default": parameter.default, "meaning": parameter.meaning, "number": number}
 
 
 def _labels(session: Session, which: Filter) -> dict[int, dict[str, str]]:
@@ -141,6 +137,13 @@ def _measures(session: Session, which: Filter) -> dict[int, dict[str, float]]:
     return found
 
 
+def _quantities(session: Session, which: Filter) -> dict[int, dict[str, float | None]]:
+    """What tables tell of each job, upsamplings left out as there."""
+    base = samples(session, which, {})
+    rows = session.execute(select(base.c.id, *(base.c[name] for name in COUNTED)))
+    return {number: dict(zip(COUNTED, told, strict=True)) for number, *told in rows}
+
+
 def _ratings(session: Session, which: Filter) -> dict[int, dict[str, Any]]:
     statement = select(Rating).join(Job, Job.id == Rating.job_id).where(which.condition)
     return {
@@ -152,17 +155,41 @@ def _ratings(session: Session, which: Filter) -> dict[int, dict[str, Any]]:
 def _inputs(session: Session, which: Filter) -> dict[int, list[dict[str, Any]]]:
     """Role, sha256, path and size of each job's input videos, the input itself before its controls."""
     statement = (
-        select(JobInput, Video)
+        select(JobInput.job_id, JobInput.role, JobInput.path, Video)
         .join(Job, Job.id == JobInput.job_id)
         .join(Video, Video.sha256 == JobInput.sha256)
         .where(which.condition)
         .order_by(JobInput.job_id, JobInput.role != "input", JobInput.role)
     )
     found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for pinned, video in session.execute(statement):
-        size = {"width": video.width, "height": video.height, "fps": video.fps, "frames": video.frames}
-        found[pinned.job_id].append({"role": pinned.role, "sha256": video.sha256, "path": pinned.path, **size})
+    for job, role, path, video in session.execute(statement):
+        found[job].append(_input(role, path, video))
     return found
+
+
+def _sources(session: Session, which: Filter) -> dict[int, list[dict[str, Any]]]:
+    """Likewise of upscales of another job: its video, and the input of that."""
+    own = and_(Attempt.job_id == Dependency.depends_on_id, Attempt.status == Status.SUCCEEDED.value)
+    video = and_(Artifact.attempt_id == Attempt.id, Artifact.kind == "video", Artifact.pruned_at.is_(None))
+    statement = (
+        select(Dependency, Artifact, JobInput.path, Video)
+        .join(Job, Job.id == Dependency.job_id)
+        .outerjoin(Attempt, own)
+        .outerjoin(Artifact, video)
+        .outerjoin(JobInput, and_(JobInput.job_id == Dependency.depends_on_id, JobInput.role == "input"))
+        .outerjoin(Video, Video.sha256 == JobInput.sha256)
+        .where(which.condition, Job.kind == Kind.UPSCALE, Dependency.need == Need.RESULT)
+    )
+    found: dict[int, list[dict[str, Any]]] = {}
+    for source, made, path, shown in session.execute(statement):
+        whole = [] if made is None else [_input(f"source (job {source.depends_on_id})", made.path, made)]
+        found[source.job_id] = whole + ([] if shown is None else [_input("input of the source", path, shown)])
+    return found
+
+
+def _input(role: str, path: str, video: Video | Artifact) -> dict[str, Any]:
+    size = {"width": video.width, "height": video.height, "fps": video.fps, "frames": video.frames}
+    return {"role": role, "sha256": video.sha256, "path": path, **size}
 
 
 def _logs(session: Session, which: Filter) -> dict[int, str]:

@@ -18,6 +18,8 @@ class Quantity:
     name: str
     title: str
     """Of its column in tables."""
+    words: str
+    """The same where there is room: beside a plot, in a list to choose from."""
     meaning: str
     highest: bool
     """Whether more of it is better."""
@@ -29,33 +31,50 @@ QUANTITIES: Mapping[str, Quantity] = {
         Quantity(
             name="generate_s",
             title="generating",
+            words="GPU seconds",
             meaning="GPU seconds of the generation that made the video.",
             highest=False,
         ),
         Quantity(
             name="load_share_s",
             title="load",
+            words="seconds of the load, its share",
             meaning="Seconds of its session's load, shared by all attempts that it served.",
             highest=False,
         ),
-        Quantity(name="uploading_s", title="up", meaning="Seconds until its inputs were there.", highest=False),
-        Quantity(name="downloading_s", title="down", meaning="Seconds until its video was here.", highest=False),
+        Quantity(
+            name="uploading_s",
+            title="up",
+            words="uploading seconds",
+            meaning="Seconds until its inputs were there.",
+            highest=False,
+        ),
+        Quantity(
+            name="downloading_s",
+            title="down",
+            words="downloading seconds",
+            meaning="Seconds until its video was here.",
+            highest=False,
+        ),
         Quantity(
             name="gpu_s",
             title="GPU",
+            words="GPU seconds of all attempts",
             meaning="GPU seconds of all its attempts, also of a job without a video, and of each load its share.",
             highest=False,
         ),
         Quantity(
             name="cost",
             title="cost",
+            words="cost",
             meaning="Its share of what its sessions cost, from their start to their end.",
             highest=False,
         ),
-        Quantity(name="stars", title="stars", meaning="Its rating.", highest=True),
+        Quantity(name="stars", title="stars", words="stars", meaning="Its rating.", highest=True),
         Quantity(
             name="comparison_score",
             title="score",
+            words="score of comparisons",
             meaning="Its score from comparisons of two (Bradley–Terry).",
             highest=True,
         ),
@@ -86,6 +105,11 @@ class Measure:
     def title(self) -> str:
         """Of its column in tables."""
         return self.quantity.title if self.quantity else self.measurement
+
+    @property
+    def words(self) -> str:
+        """The same where there is room."""
+        return self.quantity.words if self.quantity else self.measurement.replace("_", " ")
 
     @property
     def highest(self) -> bool | None:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import cosmosq
 from cosmosq.files import whole_text, write_whole
 from cosmosq.paths import Workspace
 from cosmosq.posters import posters_of
-from cosmosq.report import cells, media, page_html, rows
+from cosmosq.report import axes, cells, media, page_html, rows
 from cosmosq.report.failures import Failure, failures
+from cosmosq.report.measures import MEASURED, QUANTITIES, Measure
 from cosmosq.report.night import night
 from cosmosq.report.query import Filter
+from cosmosq.report.spending import told as told_costs
 from cosmosq.report.totals import Totals, totals
 from cosmosq.status import UNSUCCESSFUL
 
@@ -158,7 +160,8 @@ def _suffix(path: Path) -> str:
 def _data(contents: Contents, inputs: Mapping[str, Any], options: Options) -> str:
     """All the page's data as JSON that is safe within a script."""
     told = contents.cells
-    head = {**contents.totals.as_json(), **contents.night, "version": cosmosq.__version__}
+    spent = {"cost": told_costs(contents.totals.costs), "currencies": list(contents.totals.costs)}
+    head = {**contents.totals.as_json(), **spent, **contents.night, "version": cosmosq.__version__}
     data = {
         "format": 1,
         "title": contents.title,
@@ -171,7 +174,10 @@ def _data(contents: Contents, inputs: Mapping[str, Any], options: Options) -> st
         "head": {name: value for name, value in head.items() if name not in ("spans", "faults", "prompts")},
         "night": {"spans": contents.night["spans"], "faults": contents.night["faults"]},
         "failures": [_failure(each) for each in contents.failures],
-        "parameters": cells.parameters(told),
+        "parameters": axes.parameters(told),
+        "varied": axes.varied(told),
+        "axes": asdict(axes.first(told, options.layout)),
+        "quantities": [{"name": each.column, "title": each.words} for each in _measures(told)],
         "prompts": contents.prompts,
         "jobs": told,
         "inputs": inputs,
@@ -180,6 +186,12 @@ def _data(contents: Contents, inputs: Mapping[str, Any], options: Options) -> st
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_json)
     # What comes from outside could otherwise end the script element, or open a comment in it.
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _measures(told: Sequence[cells.Cell]) -> list[Measure]:
+    """What the page can plot, sort and find by: the same as tables tell, by the same names."""
+    measured = sorted({name for cell in told for name in cell["measures"]})
+    return [Measure(column=column) for column in (*QUANTITIES, *(MEASURED + name for name in measured))]
 
 
 def _failure(failure: Failure) -> dict[str, Any]:

@@ -13,7 +13,20 @@ from jinja2 import Environment, StrictUndefined
 from cosmosq.report.totals import Totals
 
 SCRIPTS = (
-    *("base", "statistics", "jobs", "state", "axes", "filter", "ratings", "cell", "sheet", "player", "wipe"),
+    *(
+        "base",
+        "statistics",
+        "jobs",
+        "state",
+        "axes",
+        "conditions",
+        "filter",
+        "ratings",
+        "cell",
+        "sheet",
+        "player",
+        "wipe",
+    ),
     *("detail", "stage", "pairs", "marginals", "heatmap", "parallel", "timeline", "plots", "failures", "head"),
     *("live", "keys", "app"),
 )

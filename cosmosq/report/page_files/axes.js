@@ -1,15 +1,18 @@
-// What the contact sheet can be laid out by, and what it is laid out by at first.
+// What the contact sheet and the plots can be laid out by.
 {
   const MOST = 12;
-  const BINS = 6;
+  const RANGES = 6;
   const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
   const HOUR = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-  /** All axes by name: title, how many values occur, and `place`: a job's [order, text]. */
+  /**
+   * All axes by name: title, `of`: a job's value, `place`: a job's number on the axis, or null if it has no such value;
+   * and by that number `texts` that tell the values apart, `short` likewise where there is little room.
+   */
   function candidates() {
     const jobs = cosmosq.jobs, found = new Map();
-    const add = (name, title, of, text = cosmosq.word) => {
-      const seen = [...cosmosq.tally(jobs.list, of).keys()];
+    const add = (name, title, of, text) => {
+      const seen = [...cosmosq.tally(jobs.made, of).keys()].filter(value => value !== null);
       if (seen.length > 1) found.set(name, axis(name, title, of, text, seen));
     };
     for (const { name } of jobs.varied) add(name, name, job => jobs.value(job, name));
@@ -30,38 +33,32 @@
   }
 
   function axis(name, title, of, text, seen) {
-    const numeric = seen.every(value => typeof value === "number");
-    if (numeric && seen.length > MOST && !["prompt", "hour", "day"].includes(name)) return binned(name, title, of, seen);
-    seen.sort(numeric ? (a, b) => a - b : new Intl.Collator(undefined, { numeric: true }).compare);
+    const numeric = seen.every(value => typeof value === "number"), about = { name, title, of, numeric: numeric && !text };
+    seen.sort(numeric ? (a, b) => a - b : ordered(name));
+    const told = text ? seen.map(text) : [...cosmosq.apart(seen).values()];
+    if (about.numeric && seen.length > MOST) return { ...about, ...ranges(of, seen, told) };
     const order = new Map(seen.map((value, place) => [value, place]));
-    return { name, title, count: seen.length, numeric, place: job => [order.get(of(job)), text(of(job))] };
+    return { ...about, texts: told, short: cosmosq.shortened(told, 24), place: job => order.get(of(job)) ?? null };
   }
 
-  /** Ranges that hold about as many values each: sweeps may draw on any scale. */
-  function binned(name, title, of, seen) {
-    const sorted = [...seen].sort((a, b) => a - b);
-    const edges = Array.from({ length: BINS + 1 }, (_, bin) => sorted[Math.min(sorted.length - 1, Math.floor(bin * sorted.length / BINS))]);
-    const bin = value => Math.max(0, edges.findLastIndex((edge, place) => place < BINS && value >= edge));
-    const text = place => `${cosmosq.number(edges[place])} – ${cosmosq.number(edges[place + 1])}`;
-    return { name, title, count: BINS, numeric: true, distinct: seen.length, place: job => [bin(of(job)), text(bin(of(job)))] };
+  /** Words of a fixed order keep it. */
+  function ordered(name) {
+    const choices = cosmosq.jobs.parameters.get(name)?.choices ?? [], words = new Intl.Collator(undefined, { numeric: true });
+    return choices.length ? (a, b) => choices.indexOf(a) - choices.indexOf(b) : words.compare;
   }
 
-  /** The axes that the data and the layout suggest: the two parameters that vary most, and the prompt. */
-  function defaults() {
-    const all = cosmosq.jobs.axes, layout = cosmosq.jobs.data.layout;
-    if (layout === "time") return { x: "", y: "", facet: all.has("day") ? "day" : all.has("hour") ? "hour" : "" };
-    if (layout === "prompt") return { x: "", y: "", facet: all.has("prompt") ? "prompt" : "" };
-    const names = cosmosq.jobs.varied.map(({ name }) => name).filter(name => all.has(name));
-    names.sort((a, b) => (all.get(b).distinct ?? all.get(b).count) - (all.get(a).distinct ?? all.get(a).count));
-    const [x = "", y = ""] = names;
-    if (y || !all.has("prompt")) return { x, y, facet: all.has("prompt") ? "prompt" : "" };
-    return { x, y: x ? "prompt" : "", facet: x ? "" : "prompt" };
+  /** Ranges that hold about as many values each: sweeps may draw on any scale. `axes.py` has the same for the mosaic. */
+  function ranges(of, sorted, told) {
+    const starts = Array.from({ length: RANGES }, (_, range) => Math.floor(range * sorted.length / RANGES)), ends = [...starts.slice(1), sorted.length - 1];
+    const texts = starts.map((start, range) => `${told[start]} – ${told[ends[range]]}`);
+    const within = value => (value === null ? null : starts.findLastIndex(start => value >= sorted[start]));
+    return { texts, short: texts, ranged: true, place: job => within(of(job)) };
   }
 
-  /** The axes that are chosen now; null for none. */
+  /** The axes that are chosen now, else those that the data suggest; null for none. */
   function chosen() {
-    const first = defaults(), all = cosmosq.jobs.axes;
-    const pick = name => all.get(cosmosq.state.values[name] ?? first[name]) ?? null;
+    const { axes: all, data } = cosmosq.jobs;
+    const pick = name => all.get(cosmosq.state.values[name] ?? data.axes[name]) ?? null;
     return { x: pick("x"), y: pick("y"), facet: pick("facet") };
   }
 

@@ -26,18 +26,38 @@ const cosmosq = {};
     return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
   }
 
-  /** A number with four digits that matter. */
-  function number(value) {
+  /** A number with four digits that matter, or more. */
+  function number(value, digits = 4) {
     if (typeof value !== "number" || !Number.isFinite(value)) return "–";
     if (Number.isInteger(value)) return String(value);
     const size = Math.abs(value);
-    return size >= 1e6 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+    return size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 2) : String(Number(value.toPrecision(digits)));
   }
 
   /** Any parameter's value as text. */
   function word(value) {
     if (value === null || value === undefined || value === "") return "–";
     return typeof value === "number" ? number(value) : String(value);
+  }
+
+  /** The texts of different values, by value: numbers get as many digits as tell them apart. */
+  function apart(values) {
+    for (let digits = 4; ; digits++) {
+      const texts = values.map(value => (typeof value === "number" ? number(value, digits) : word(value)));
+      if (digits === 17 || new Set(texts).size === texts.length) return new Map(values.map((value, place) => [value, texts[place]]));
+    }
+  }
+
+  /** Texts cut to a length; those that would then look alike begin where they differ. */
+  function shortened(texts, limit) {
+    const short = texts.map(text => cut(text, limit));
+    return short.map((told, place) => {
+      const alike = texts.filter((_, other) => short[other] === told);
+      if (alike.length < 2) return told;
+      let same = 0;
+      while (same < alike[0].length && alike.every(each => each[same] === alike[0][same])) same++;
+      return cut(`…${texts[place].slice(Math.max(0, same - 4))}`, limit);
+    });
   }
 
   const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
@@ -104,5 +124,5 @@ const cosmosq = {};
   const find = id => document.getElementById(id);
   const live = text => { const place = find("live"); place.hidden = false; place.textContent = text; };
 
-  Object.assign(cosmosq, { el, duration, number, word, moment, cut, plural, folded, status, select, copyButton, once, find, live });
+  Object.assign(cosmosq, { el, duration, number, word, apart, shortened, moment, cut, plural, folded, status, select, copyButton, once, find, live });
 }

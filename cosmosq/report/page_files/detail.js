@@ -3,11 +3,11 @@
   const { el, folded } = cosmosq;
 
   function parameters(job) {
-    const jobs = cosmosq.jobs, { value, base } = jobs, varied = new Set(jobs.varied.map(({ name }) => name));
-    const rows = jobs.data.parameters.map(({ name, default: usual, meaning }) => {
-      const own = value(job, name), differs = varied.has(name) && own !== base[name];
-      return el("tr", { class: differs ? "differs" : "" }, el("th", { title: meaning }, name), el("td", {}, typeof own === "string" && own.length > 60 ? folded(own, 120) : cosmosq.word(own)),
-        el("td", { class: "sub" }, differs ? `most jobs: ${cosmosq.cut(cosmosq.word(base[name]), 40)}` : own === usual ? "the default" : ""));
+    const { changed, value, usual, told } = cosmosq.jobs, different = new Set(cosmosq.jobs.difference(job));
+    const rows = changed.filter(({ name }) => value(job, name) !== null).map(({ name, default: first, meaning }) => {
+      const own = value(job, name), differs = different.has(name);
+      return el("tr", { class: differs ? "differs" : "" }, el("th", { title: meaning }, name), el("td", {}, typeof own === "string" && own.length > 60 ? folded(own, 120) : differs ? told(job, name) : cosmosq.word(own)),
+        el("td", { class: "sub" }, differs ? `most ${job.kind === "upscale" ? "upscales" : "jobs"}: ${cosmosq.cut(cosmosq.word(usual(job, name)), 40)}` : own === first ? "the default" : ""));
     });
     return rows.length ? el("table", { class: "fields" }, el("tbody", {}, ...rows)) : el("p", { class: "sub" }, "Every parameter is at its default.");
   }
@@ -57,7 +57,7 @@
       job.status === "succeeded" ? el("div", { id: "rate" }, cosmosq.ratings.control(job), cosmosq.ratings.note(job)) : null,
       failure(job),
       section("Prompt", el("h5", { dir: "auto" }, prompt.name ?? prompt.id), folded(prompt.text), job.longer ? section("Upsampled", folded(job.longer)) : null),
-      section("Parameters", parameters(job)), measures(job),
+      job.kind === "upsample" ? null : section("Parameters", parameters(job)), measures(job),
       section("Again", command(job.again)),
       section("About", facts(job)),
       section("Link to this job", command(link)));

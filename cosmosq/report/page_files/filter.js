@@ -1,23 +1,8 @@
 // Which jobs are shown, in which order.
 {
-  const COMPARE = /^([^<>=]+)(<=|>=|<|>|=)(.+)$/;
-
-  /** `guidance>5` as a test; null for a word that is only looked for. */
-  function condition(word) {
-    const found = COMPARE.exec(word);
-    if (!found) return null;
-    const [, name, sign, wanted] = found, jobs = cosmosq.jobs;
-    const parameter = [...jobs.parameters.keys()].find(key => key.toLowerCase() === name);
-    const quantity = cosmosq.quantities().find(each => each.name === name);
-    const of = parameter ? job => jobs.value(job, parameter) : quantity?.of ?? (job => job.labels[name] ?? job[name]);
-    if (sign === "=") return job => String(of(job) ?? "").toLowerCase() === wanted || Number(of(job) ?? NaN) === Number(wanted);
-    const limit = Number(wanted), tests = { "<": v => v < limit, ">": v => v > limit, "<=": v => v <= limit, ">=": v => v >= limit };
-    return job => of(job) !== null && of(job) !== undefined && tests[sign](Number(of(job)));
-  }
-
   function tests() {
     const { find, status, stars } = cosmosq.state.values, ratings = cosmosq.ratings;
-    const found = find.toLowerCase().split(/\s+/).filter(Boolean).map(word => condition(word) ?? (job => cosmosq.jobs.text(job).includes(word)));
+    const found = cosmosq.conditions.read(find).tests;
     if (status) found.push(job => job.status === status);
     if (stars === "pick" || stars === "reject") found.push(job => ratings.of(job).verdict === stars);
     else if (stars === "none") found.push(job => ratings.of(job).stars === null);
@@ -47,6 +32,9 @@
     return cosmosq.jobs.list.filter(job => all.every(test => test(job))).sort(order());
   }
 
+  /** Names that are asked for and that nothing here has. */
+  const unknown = () => cosmosq.conditions.read(cosmosq.state.values.find).unknown;
+
   function tools() {
     const { el, select, state } = cosmosq, { values } = state, { x, y, facet } = cosmosq.axes.chosen();
     const axes = [["", "none"], ...[...cosmosq.jobs.axes.values()].map(axis => [axis.name, cosmosq.cut(axis.title, 40)])];
@@ -68,5 +56,5 @@
     );
   }
 
-  cosmosq.filter = { shown, tools };
+  cosmosq.filter = { shown, unknown, tools };
 }

@@ -3,12 +3,12 @@
   const { el } = cosmosq;
 
   function figures() {
-    const { head, jobs } = cosmosq.jobs.data, seeds = [...new Set(jobs.map(job => cosmosq.jobs.value(job, "seed") ?? 1))].sort((a, b) => a - b);
-    const few = seeds.length > 4 ? `${seeds.length} of ${seeds[0]} – ${seeds.at(-1)}` : seeds.join(", "), costs = Object.entries(head.costs).map(([currency, amount]) => `${amount.toFixed(2)} ${currency}`);
+    const { head } = cosmosq.jobs.data, jobs = cosmosq.jobs.made, seeds = [...new Set(jobs.map(job => cosmosq.jobs.value(job, "seed")))].sort((a, b) => a - b);
+    const few = seeds.length > 4 ? `${seeds.length} of ${seeds[0]} – ${seeds.at(-1)}` : seeds.join(", ");
     const told = [
-      ["Videos", String(jobs.filter(job => job.status === "succeeded" && job.kind !== "upsample").length)], head.gpu_s >= 360 ? ["GPU hours", (head.gpu_s / 3600).toFixed(1)] : ["GPU time", cosmosq.duration(head.gpu_s)], ["Model loads", String(head.loads), cosmosq.duration(head.load_s)],
-      ["GPU busy", head.busy_share === null ? "–" : `${Math.round(head.busy_share * 100)} %`, "from first to last"], ...(costs.length ? [["Cost", costs.join(" + ")]] : []),
-      [seeds.length === 1 ? "Seed" : "Seeds", few],
+      ["Videos", String(jobs.filter(job => job.status === "succeeded").length)], head.gpu_s >= 360 ? ["GPU hours", (head.gpu_s / 3600).toFixed(1)] : ["GPU time", cosmosq.duration(head.gpu_s)], ["Model loads", String(head.loads), cosmosq.duration(head.load_s)],
+      ["GPU busy", head.busy_share === null ? "–" : `${Math.round(head.busy_share * 100)} %`, "from first to last"], ...(head.cost ? [["Cost", head.cost]] : []),
+      ...(seeds.length ? [[seeds.length === 1 ? "Seed" : "Seeds", few]] : []),
     ];
     return el("dl", { class: "figures" }, ...told.map(([name, value, more]) => el("div", {}, el("dt", {}, name), el("dd", {}, value, more ? el("small", {}, ` ${more}`) : null))));
   }

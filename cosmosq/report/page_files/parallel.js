@@ -28,16 +28,17 @@
 
   /** One axis from 0 to 1: where a job stands on it, and what is written beside it. */
   function scale(title, of, points) {
-    const seen = [...new Set(points.map(({ job }) => of(job)))];
+    const seen = [...new Set(points.map(({ job }) => of(job)))].filter(value => value !== null);
     if (seen.length < 2) return null;
     if (seen.every(value => typeof value === "number")) {
-      const low = Math.min(...seen), high = Math.max(...seen), at = value => (value - low) / (high - low);
-      const ticks = seen.length <= 6 ? seen : [low, low + (high - low) / 2, high];
-      return { title, at: job => at(of(job)), ticks: ticks.map(value => [at(value), cosmosq.number(value)]) };
+      const low = Math.min(...seen), high = Math.max(...seen), at = value => (value === null ? null : (value - low) / (high - low));
+      const ticks = cosmosq.apart(seen.length <= 6 ? seen : [low, low + (high - low) / 2, high]);
+      return { title, at: job => at(of(job)), ticks: [...ticks].map(([value, text]) => [at(value), text]) };
     }
     seen.sort((a, b) => (String(a) < String(b) ? -1 : 1));
     const order = new Map(seen.map((value, place) => [value, place / (seen.length - 1)]));
-    return { title, at: job => order.get(of(job)), ticks: seen.length <= 12 ? seen.map(value => [order.get(value), cosmosq.cut(cosmosq.word(value), 16)]) : [] };
+    const short = seen.length <= 12 ? cosmosq.shortened(seen.map(cosmosq.word), 16) : [];
+    return { title, at: job => order.get(of(job)) ?? null, ticks: short.map((text, place) => [order.get(seen[place]), text]) };
   }
 
   cosmosq.parallel = { figure };

@@ -137,5 +137,5 @@
     place.hidden = !place.childElementCount;
   }
 
-  cosmosq.ratings = { load, of, stars, verdict, compare, comparisons, score, exported, download, control, note, dock, listen: listener => listeners.push(listener) };
+  cosmosq.ratings = { load, of, stars, verdict, compare, comparisons, score, exported, control, note, dock, listen: listener => listeners.push(listener) };
 }

@@ -21,23 +21,25 @@
     return [...shapes].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [9 / 16, 0])[0];
   }
 
-  /** Jobs by the text of an axis, in the axis' order; all under "" without one. */
+  /** Jobs by where they stand on an axis: {place, text, jobs} in its order, those without a value last; all as one without an axis. */
   function groups(jobs, axis) {
-    if (!axis) return jobs.length ? [["", jobs]] : [];
+    if (!axis) return jobs.length ? [{ place: null, text: "", jobs }] : [];
     const found = new Map();
     for (const job of jobs) {
-      const [place, text] = axis.place(job);
-      if (!found.has(place)) found.set(place, [text, []]);
-      found.get(place)[1].push(job);
+      const place = axis.place(job);
+      if (!found.has(place)) found.set(place, { place, text: axis.texts[place] ?? "–", jobs: [] });
+      found.get(place).jobs.push(job);
     }
-    return [...found].sort(([a], [b]) => a - b).map(([, group]) => group);
+    return [...found.values()].sort((a, b) => (a.place ?? Infinity) - (b.place ?? Infinity));
   }
 
   /** Rows from top to bottom: `facet` and `columns` are headings, `cells` hold one job or null a slot. */
   function plan(jobs) {
-    const { x, y, facet } = cosmosq.axes.chosen();
+    const { x, y, facet } = cosmosq.axes.chosen(), off = job => x && x.place(job) === null;
+    // Upsamplings stand on no axis, and on a sheet without axes where they are.
+    const apart = x || y || facet ? jobs.filter(job => job.kind === "upsample") : [], made = apart.length ? jobs.filter(job => job.kind !== "upsample") : jobs;
     // The same columns everywhere, so that facets can be compared.
-    const columns = x ? groups(jobs, x).map(([text]) => text) : [], at = new Map(columns.map((text, number) => [text, number]));
+    const columns = x ? groups(made.filter(job => !off(job)), x) : [], at = new Map(columns.map(({ place }, number) => [place, number]));
     rowHeads = y ? (narrow() ? 74 : 120) : 0;
     fitting = fit(columns.length);
     const size = width(), height = Math.round(size * shape()) + CAPTION;
@@ -46,17 +48,29 @@
     const put = (kind, tall, about) => { rows.push({ kind, top, height: tall, ...about }); top += tall; };
     rows = [];
     widest = 0;
-    for (const [title, within] of groups(jobs, facet)) {
-      if (facet) put("facet", HEAD, { title: `${facet.title}: ${title}`, jobs: within });
-      if (x) put("columns", COLUMNS, { titles: columns, axis: x.title });
-      for (const [text, line] of groups(within, y)) {
-        const lanes = x ? columns.map(() => []) : [line];
-        if (x) for (const job of line) lanes[at.get(x.place(job)[1])].push(job);
-        const layers = x ? transposed(lanes) : sliced(line, across);
-        layers.forEach((slots, layer) => put("cells", height + GAP, { title: layer ? "" : text, axis: y?.title, slots, size }));
-        widest = Math.max(widest, x ? columns.length : across);
-      }
+    const lines = (jobs, layered) => {
+      for (const { text, jobs: line } of groups(jobs, y)) layered(line).forEach((slots, layer) => put("cells", height + GAP, { title: layer ? "" : text, axis: y?.title, slots, size }));
+    };
+    const flow = line => { widest = Math.max(widest, across); return sliced(line, across); };
+    const table = line => {
+      const lanes = columns.map(() => []);
+      for (const job of line) lanes[at.get(x.place(job))].push(job);
+      widest = Math.max(widest, columns.length);
+      return transposed(lanes);
+    };
+    for (const { text, jobs: within } of groups(made, facet)) {
+      if (facet) put("facet", HEAD, { title: `${facet.title}: ${text}`, jobs: within });
+      const placed = within.filter(job => !off(job)), rest = within.filter(off);
+      if (x && placed.length) put("columns", COLUMNS, { titles: columns.map(each => each.text), axis: x.title });
+      lines(placed, x ? table : flow);
+      // What has nothing on this axis, as an upscale of its source's weights, has no column but comes below.
+      if (rest.length) put("columns", COLUMNS, { titles: ["–"], axis: x.title });
+      lines(rest, flow);
       top += GAP;
+    }
+    if (apart.length) {
+      put("facet", HEAD, { title: "Longer prompts", jobs: apart });
+      flow(apart).forEach(slots => put("cells", height + GAP, { title: "", slots, size }));
     }
     order = rows.flatMap(row => row.slots ?? []).filter(Boolean);
     return top;
@@ -73,8 +87,9 @@
 
   /** Lay everything out again: other jobs, axes, order or size. */
   function layout() {
-    const jobs = cosmosq.filter.shown(), place = cosmosq.find("sheet"), all = cosmosq.jobs.list.length;
-    cosmosq.find("shown").textContent = jobs.length === all ? cosmosq.plural(all, "job") : `${jobs.length} of ${cosmosq.plural(all, "job")}`;
+    const jobs = cosmosq.filter.shown(), place = cosmosq.find("sheet"), all = cosmosq.jobs.list.length, unknown = cosmosq.filter.unknown();
+    const strange = unknown.length ? ` · nothing here is called ${unknown.map(name => `“${name}”`).join(", ")}: looked for as text` : "";
+    cosmosq.find("shown").textContent = (jobs.length === all ? cosmosq.plural(all, "job") : `${jobs.length} of ${cosmosq.plural(all, "job")}`) + strange;
     const height = plan(jobs);
     if (!current || !order.some(job => job.id === current)) current = order[0]?.id ?? null;
     const grid = el("div", { class: "grid", role: "grid", "aria-label": "Contact sheet", "aria-multiselectable": "true", "aria-rowcount": rows.length, "aria-colcount": widest + (rowHeads ? 1 : 0) });
@@ -192,5 +207,5 @@
   addEventListener("scroll", soon, { passive: true });
   let before = innerWidth;
   addEventListener("resize", once(() => { if (innerWidth !== before) { before = innerWidth; layout(); } else draw(); }));
-  cosmosq.sheet = { layout, renew, toggle, clear, selectAll, selected: chosen, setCurrent, current: () => cosmosq.jobs.byId.get(current), focus, move, neighbour, width, order: () => order };
+  cosmosq.sheet = { layout, renew, toggle, clear, selected: chosen, setCurrent, current: () => cosmosq.jobs.byId.get(current), focus, move, neighbour, width, order: () => order };
 }

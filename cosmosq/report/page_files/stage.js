@@ -76,9 +76,9 @@
 
   /** What tells a job from the others on the stage. */
   function apart(job) {
-    const { varied, value, promptName } = cosmosq.jobs, several = of => new Set(shown.map(of)).size > 1;
-    const told = varied.filter(({ name }) => several(each => value(each, name))).map(({ name }) => `${name} ${cosmosq.cut(cosmosq.word(value(job, name)), 30)}`);
-    return [...(several(promptName) ? [promptName(job)] : []), ...told].join(" · ");
+    const { varied, value, told, promptName } = cosmosq.jobs, several = of => new Set(shown.map(of)).size > 1;
+    const names = varied.map(({ name }) => name).filter(name => several(each => value(each, name)));
+    return [...(several(promptName) ? [promptName(job)] : []), ...names.map(name => `${name} ${told(job, name)}`)].join(" · ");
   }
 
   function inputTiles(jobs) {
