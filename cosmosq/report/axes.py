@@ -1,6 +1,6 @@
 """By what the contact sheet is laid out, at first: decided once for the page and the mosaic."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +10,12 @@ from cosmosq.engines.parameter import Parameter
 from cosmosq.engines.parameters import BY_NAME, PARAMETERS
 from cosmosq.report.cells import Cell
 from cosmosq.status import Kind
+from cosmosq.upscale_wishes import TAKEN_OVER
 
 MOST_VALUES = 12
 """Numbers with more values than that are put into ranges; `axes.js` has the same two figures."""
 RANGES = 6
+_MADE = (Kind.TRANSFER.value, Kind.UPSCALE.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,24 +35,35 @@ def first(told: Sequence[Cell], layout: str) -> Axes:
         return Axes(facet=next((name for name in ("day", "hour") if len({ended(cell, name) for cell in made}) > 1), ""))
     if layout == "prompt":
         return Axes(facet=by_prompt)
-    x, y, *_ = [*varied(told), "", ""]
+    x, y, *_ = [*(each.name for each in varied(told)), "", ""]
     if x and not y:
         return Axes(x=x, y=by_prompt)
     return Axes(x=x, y=y, facet=by_prompt)
 
 
-def varied(told: Sequence[Cell]) -> list[str]:
+@dataclass(frozen=True, kw_only=True)
+class Varied:
+    """A parameter in which jobs differ."""
+
+    name: str
+    kinds: tuple[str, ...]
+    """Of the jobs that stand on its axis."""
+
+
+def varied(told: Sequence[Cell]) -> list[Varied]:
     """Parameters with several values among the transfers or among the upscales, those with most values first.
 
-    The seed comes last: it is repeated to see chance, not to be compared. Upsamplings have no parameters.
+    An upscale stands on no axis of its source's, but for what it has taken over: its 10 steps are not what a sweep over
+    steps has tried. The seed comes last: it is repeated to see chance, not to be compared.
     """
-    counts = {}
+    found = []
     for parameter in changed(told):
-        values = {(cell["kind"], value(cell, parameter.name)) for cell in videos(told)}
-        of_kinds = [{v for kind, v in values if kind == each} for each in kinds(parameter.name)]
-        if any(len(found) > 1 for found in of_kinds):
-            counts[parameter.name] = len(set().union(*of_kinds))
-    return sorted(counts, key=lambda name: (name == "seed", -counts[name]))
+        values = {kind: {value(cell, parameter.name) for cell in told if cell["kind"] == kind} for kind in _MADE}
+        varying = {kind for kind, those in values.items() if len(those) > 1}
+        on = tuple(k for k in kinds(parameter.name) if k in varying or parameter.name in TAKEN_OVER)
+        if varying:
+            found.append((len(set().union(*(values[kind] for kind in on))), Varied(name=parameter.name, kinds=on)))
+    return [each for _, each in sorted(found, key=lambda pair: (pair[1].name == "seed", -pair[0]))]
 
 
 def changed(told: Iterable[Cell]) -> list[Parameter]:
@@ -79,7 +92,7 @@ def kinds(name: str) -> list[str]:
     """Which kinds of jobs have a parameter: an upscale no hints but its own, a transfer not that one."""
     if name in NOT_OF_UPSCALES:
         return [Kind.TRANSFER.value]
-    return [Kind.UPSCALE.value] if name.startswith("upscale.") else [Kind.TRANSFER.value, Kind.UPSCALE.value]
+    return [Kind.UPSCALE.value] if name.startswith("upscale.") else list(_MADE)
 
 
 def videos(told: Iterable[Cell]) -> list[Cell]:
@@ -103,37 +116,34 @@ def ended(cell: Cell, name: str) -> str:
     return datetime.fromisoformat(cell["ended_at"]).astimezone().strftime("%Y-%m-%d" + " %H:00" * (name == "hour"))
 
 
-def rank(name: str, found: Any) -> tuple[Any, ...]:
-    """Where a value stands on an axis; words of a fixed order keep it, and what is not known comes last."""
-    if found is None:
-        return (1,)
-    choices = BY_NAME[name].choices if name in BY_NAME else ()
-    return (0, choices.index(found) if found in choices else found)
+class Axis:
+    """Where jobs stand on an axis: at a value or, of a number with many values, in a range with both its ends.
 
-
-def ranges(name: str, told: Iterable[Cell]) -> Callable[[Cell], Any]:
-    """The value of a job on an axis or, of a number with many values, the two ends of its range.
-
-    A range has its lower end, the last one both.
+    Ranges hold about as many values each: sweeps may draw on any scale. One has its lower end, the last has both.
     """
-    ends = edges(name, told)
 
-    def within(cell: Cell) -> Any:
-        own = value(cell, name)
-        if not ends or own is None:
+    def __init__(self, name: str, told: Sequence[Cell]) -> None:
+        self.name = name
+        self._kinds = next((each.kinds for each in varied(told) if each.name == name), _MADE)
+        seen = sorted({v for cell in told if type(v := self._value(cell)) in (int, float)})
+        self.in_ranges = len(seen) > MOST_VALUES and name != "prompt"
+        self._starts = [seen[number * len(seen) // RANGES] for number in range(RANGES)] if self.in_ranges else []
+        self._ends = [*self._starts[1:], seen[-1]] if self.in_ranges else []
+
+    def place(self, cell: Cell) -> Any:
+        """None for a job that stands nowhere on it."""
+        own = self._value(cell)
+        if own is None or not self.in_ranges:
             return own
-        at = max(number for number in range(RANGES) if own >= ends[number])
-        return ends[at], ends[at + 1]
+        at = max(number for number, start in enumerate(self._starts) if own >= start)
+        return self._starts[at], self._ends[at]
 
-    return within
+    def rank(self, place: Any) -> tuple[Any, ...]:
+        """Words of a fixed order keep it, and what stands nowhere comes last."""
+        if place is None:
+            return (1,)
+        choices = BY_NAME[self.name].choices if self.name in BY_NAME else ()
+        return (0, choices.index(place) if place in choices else place)
 
-
-def edges(name: str, told: Iterable[Cell]) -> list[float]:
-    """Where the ranges of an axis begin, and the end of the last; empty for one that has none.
-
-    Ranges hold about as many values each: sweeps may draw on any scale.
-    """
-    seen = sorted({v for cell in told if type(v := value(cell, name)) in (int, float)})
-    if len(seen) <= MOST_VALUES or name == "prompt":
-        return []
-    return [seen[number * len(seen) // RANGES] for number in range(RANGES)] + [seen[-1]]
+    def _value(self, cell: Cell) -> Any:
+        return value(cell, self.name) if cell["kind"] in self._kinds else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,11 @@ MOST_VIDEOS = 100
 """As many are decoded at once; what is shown of more would be too small to look at."""
 WIDTH, HEIGHT = 1920, 2160
 _MOST_CELL, _LEAST_CELL = 480, 160
-_LINE, _HEAD, _SIDE = 22, 30, 110
-NOTHING = "-"
-"""What has no value; OpenCV's own font has no dash."""
+_LINE, _NEXT_LINE, _MOST_LINES = 22, 16, 4
+_HEAD, _COLUMNS, _SIDE, _GAP, _SCALE = 30, 40, 110, 10, 0.42
+Colour = tuple[int, int, int]
+_BEGINNING = 16
+"""As much of a text as is sure to be seen in a heading."""
 _PAPER, _INK, _SOFT, _MARK = (24, 24, 22), (235, 232, 225), (160, 155, 146), (255, 196, 107)
 
 
@@ -31,6 +34,8 @@ class Row:
 
     heading: str = ""
     columns: tuple[str, ...] = ()
+    axis: str = ""
+    """What the columns are values of."""
     title: str = ""
     """Of a line, beside it."""
     cells: tuple[Cell | None, ...] = ()
@@ -73,34 +78,48 @@ def arrange(shown: Sequence[Cell], contents: Contents, layout: str) -> list[Row]
 
 def _table(group: Sequence[Cell], shown: Sequence[Cell], chosen: axes.Axes, contents: Contents) -> list[Row]:
     """Columns by the first axis, the same for every facet, and lines by the second; below, what has no column."""
-    having = [cell for cell in shown if not chosen.x or axes.value(cell, chosen.x) is not None]
-    columns = [(text, {cell["id"] for cell in cells}) for text, cells in _by(having, chosen.x, contents)]
+    columns = [(text, {cell["id"] for cell in cells}) for text, cells in _by(shown, chosen.x, contents) if text]
     if not chosen.x or len(columns) > WIDTH // _LEAST_CELL:
         return [row for title, line in _by(group, chosen.y, contents) for row in _flow(line, title, len(shown))]
-    placed, rest = ([cell for cell in group if (cell in having) == wanted] for wanted in (True, False))
-    rows = [Row(columns=tuple(f"{chosen.x} {text}" for text, _ in columns))] if placed else []
+    standing = set().union(*(ids for _, ids in columns))
+    placed, rest = ([cell for cell in group if (cell["id"] in standing) == wanted] for wanted in (True, False))
+    rows = [Row(axis=chosen.x, columns=tuple(text for text, _ in columns))] if placed else []
     for title, line in _by(placed, chosen.y, contents):
         lanes = [[cell for cell in line if cell["id"] in ids] for _, ids in columns]
         for layer in range(max(map(len, lanes))):
             cells = tuple(lane[layer] if layer < len(lane) else None for lane in lanes)
             rows.append(Row(title="" if layer else title, cells=cells))
-    rows += [Row(columns=(f"{chosen.x} {NOTHING}",))] if rest else []
+    rows += [Row(columns=(f"{rest[0]['kind']}s",))] if rest else []
     return rows + [row for title, line in _by(rest, chosen.y, contents) for row in _flow(line, title, len(shown))]
 
 
 def _by(cells: Sequence[Cell], name: str, contents: Contents) -> list[tuple[str, list[Cell]]]:
-    """The cells by what they have on an axis, in its order and in words; all under the empty text without one."""
+    """The cells by what they have on an axis, in its order and in words: empty for what stands nowhere on it."""
     if not name:
         return [("", list(cells))] if cells else []
-    of = axes.ranges(name, contents.cells)
+    axis = axes.Axis(name, contents.cells)
     found: dict[Any, list[Cell]] = {}
     for cell in cells:
-        found.setdefault(of(cell), []).append(cell)
-    ordered = sorted(found, key=lambda value: axes.rank(name, value))
-    return [(_heading(name, value, contents), found[value]) for value in ordered]
+        found.setdefault(axis.place(cell), []).append(cell)
+    places = sorted(found, key=axis.rank)
+    told = _apart([_heading(name, place, contents) for place in places])
+    return [(text, found[place]) for text, place in zip(told, places, strict=True)]
+
+
+def _apart(texts: Sequence[str]) -> list[str]:
+    """The texts; long ones that begin alike from the word on in which they differ."""
+    found = []
+    for text in texts:
+        alike = [other for other in texts if other[:_BEGINNING] == text[:_BEGINNING]]
+        same = len(list(takewhile(lambda letters: len(set(letters)) == 1, zip(*alike, strict=False))))
+        cut = len(alike) > 1 and len(text) > _BEGINNING
+        found.append(f"...{text[text.rfind(' ', 0, same + 1) + 1 :]}" if cut else text)
+    return found
 
 
 def _heading(name: str, value: Any, contents: Contents) -> str:
+    if value is None:
+        return ""
     if name == "prompt":
         told = contents.prompts[value]
         return str(told["name"] or told["id"])
@@ -122,13 +141,18 @@ class _Sheet:
         columns = max(len(row.cells) for row in lines)
         titled, headed = any(row.title for row in rows), any(row.columns for row in rows)
         self.side, self.side_name = _SIDE if titled else 0, chosen.y
-        told = {name for name, there in ((chosen.y, titled), (chosen.x, headed)) if there}
-        in_ranges = {name for name in told if axes.edges(name, contents.cells)}
-        self.named = [name for name in axes.varied(shown) if name not in told - in_ranges]
+        told = [name for name, there in ((chosen.y, titled), (chosen.x, headed)) if there]
+        exact = {name for name in told if not axes.Axis(name, contents.cells).in_ranges}
+        self.named = [each.name for each in axes.varied(shown) if each.name not in exact]
         shape: float = shown[0]["height"] / shown[0]["width"]
-        room = (HEIGHT - _HEAD * (len(rows) - len(lines))) / len(lines) - _LINE
-        wanted = min(_MOST_CELL, (WIDTH - self.side) // columns, max(_LEAST_CELL, int(room / shape)))
-        self.cell_width = wanted // 2 * 2
+        # The more lines the captions need, the less room is left for the cells, and the narrower these are.
+        for told_lines in range(1, _MOST_LINES + 1):
+            self.told_height = _LINE + (told_lines - 1) * _NEXT_LINE
+            room = (HEIGHT - _COLUMNS * (len(rows) - len(lines))) / len(lines) - self.told_height
+            wanted = min(_MOST_CELL, (WIDTH - self.side) // columns, max(_LEAST_CELL, int(room / shape)))
+            self.cell_width = wanted // 2 * 2
+            if all(len(self._told(cell)) <= told_lines for cell in shown):
+                break
         self.cell_height = round(self.cell_width * shape / 2) * 2
         self.width = self.side + self.cell_width * columns
         self.places: list[tuple[Cell, int, int]] = []
@@ -146,16 +170,17 @@ class _Sheet:
         lefts = [self.side + at * self.cell_width for at in range(max(len(row.columns), len(row.cells)))]
         room = self.cell_width - 8 if len(row.columns) > 1 else self.width - self.side - 8
         self.headings += [
-            _Words(text, left + 4, top + 20, room) for text, left in zip(row.columns, lefts, strict=False)
+            _Words(text, left + 4, top + 32, room) for text, left in zip(row.columns, lefts, strict=False)
         ]
         if row.columns:
-            return _HEAD
+            self.headings.append(_Words(row.axis, self.side + 4, top + 14, self.width - self.side - 8, _SOFT))
+            return _COLUMNS
         if row.title:
             middle = top + self.cell_height // 2
             self.headings.append(_Words(self.side_name, 6, middle - 4, self.side - 10, _SOFT))
             self.headings.append(_Words(row.title, 6, middle + 14, self.side - 10))
         self.places += [(cell, left, top) for cell, left in zip(row.cells, lefts, strict=True) if cell is not None]
-        return self.cell_height + _LINE
+        return self.cell_height + self.told_height
 
     def pictures(self, root: Path, fps: int) -> Iterator["NDArray[Any]"]:
         """RGB frames until the longest video ends; a shorter one stays at its last frame."""
@@ -196,41 +221,29 @@ class _Sheet:
 
         canvas = np.full((self.height, self.width, 3), _PAPER, dtype=np.uint8)
         for words in self.headings:
-            self._write(canvas, words.text, words.left, words.base, words.colour, words.room)
+            _write(canvas, words)
         for cell, left, top in self.places:
-            base, end = top + self.cell_height + 14, left + self.cell_width - 4
-            at = left + 4
-            at += self._write(canvas, f"{cell['id']} ", at, base, _INK, end - at)
-            at += self._write(canvas, "SIMULATED " if cell["simulated"] else "", at, base, _MARK, end - at)
-            self._write(canvas, self._told(cell), at, base, _SOFT, end - at)
+            for number, line in enumerate(self._told(cell)[:_MOST_LINES]):
+                base, at = top + self.cell_height + 14 + number * _NEXT_LINE, left + 4
+                for text, colour in line:
+                    _write(canvas, _Words(text, at, base, left + self.cell_width - 4 - at, colour))
+                    at += _width(text) + _GAP
         return canvas
 
-    def _told(self, cell: Cell) -> str:
-        """What the headings do not say."""
-        told = {name: axes.value(cell, name) for name in self.named}
-        kind = "upscale  " if cell["kind"] == Kind.UPSCALE else ""
-        return kind + "  ".join(f"{name} {_text(value)}" for name, value in told.items() if value is not None)
-
-    def _write(
-        self, canvas: "NDArray[Any]", text: str, left: int, base: int, colour: tuple[int, int, int], room: int
-    ) -> int:
-        """Write what fits into `room` pixels; returns the width that was used."""
-        import cv2
-
-        # OpenCV's own font has no other letters.
-        plain = text.encode("ascii", "replace").decode()
-        font, scale = cv2.FONT_HERSHEY_SIMPLEX, 0.42
-
-        def width(words: str) -> int:
-            size: int = cv2.getTextSize(words, font, scale, 1)[0][0]
-            return size
-
-        if width(plain) > room:
-            while plain and width(f"{plain}...") > room:
-                plain = plain[:-1]
-            plain = f"{plain.rstrip()}..." if plain else ""
-        cv2.putText(canvas, plain, (left, base), font, scale, colour, 1, cv2.LINE_AA)
-        return width(plain) if plain else 0
+    def _told(self, cell: Cell) -> list[list[tuple[str, Colour]]]:
+        """The lines below a cell: number, marks, and what the headings do not say."""
+        marks = {"SIMULATED": cell["simulated"], "upscale": cell["kind"] == Kind.UPSCALE}
+        values = {name: axes.value(cell, name) for name in self.named}
+        words = [(str(cell["id"]), _INK), *((mark, _MARK) for mark, there in marks.items() if there)]
+        words += [(f"{name} {_text(value)}", _SOFT) for name, value in values.items() if value is not None]
+        lines, room = [words[:1]], self.cell_width - 8 - _width(words[0][0])
+        for text, colour in words[1:]:
+            room -= _GAP + _width(text)
+            if room < 0:
+                lines.append([])
+                room = self.cell_width - 8 - _width(text)
+            lines[-1].append((text, colour))
+        return lines
 
 
 @dataclass(frozen=True)
@@ -241,8 +254,33 @@ class _Words:
     left: int
     base: int
     room: int
-    colour: tuple[int, int, int] = _INK
+    colour: Colour = _INK
+
+
+def _write(canvas: "NDArray[Any]", words: _Words) -> None:
+    """Write as much as there is room for."""
+    import cv2
+
+    plain = _plain(words.text)
+    if _width(plain) > words.room:
+        while plain and _width(f"{plain}...") > words.room:
+            plain = plain[:-1]
+        plain = f"{plain.rstrip()}..." if plain else ""
+    at = (words.left, words.base)
+    cv2.putText(canvas, plain, at, cv2.FONT_HERSHEY_SIMPLEX, _SCALE, words.colour, 1, cv2.LINE_AA)
+
+
+def _width(text: str) -> int:
+    """Pixels."""
+    import cv2
+
+    return int(cv2.getTextSize(_plain(text), cv2.FONT_HERSHEY_SIMPLEX, _SCALE, 1)[0][0])
+
+
+def _plain(text: str) -> str:
+    """OpenCV's own font has no other letters."""
+    return text.encode("ascii", "replace").decode()
 
 
 def _text(value: object) -> str:
-    return NOTHING if value in (None, "") else f"{value:.10g}" if isinstance(value, float) else str(value)
+    return "-" if value == "" else f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -175,7 +175,7 @@ def _data(contents: Contents, inputs: Mapping[str, Any], options: Options) -> st
         "night": {"spans": contents.night["spans"], "faults": contents.night["faults"]},
         "failures": [_failure(each) for each in contents.failures],
         "parameters": axes.parameters(told),
-        "varied": axes.varied(told),
+        "varied": [asdict(each) for each in axes.varied(told)],
         "axes": asdict(axes.first(told, options.layout)),
         "quantities": [{"name": each.column, "title": each.words} for each in _measures(told)],
         "prompts": contents.prompts,

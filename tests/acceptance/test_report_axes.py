@@ -89,11 +89,11 @@ def test_upscales_and_upsamplings_stand_on_no_axis_of_transfers(
     page = reader.open(folder / "index.html")
     assert page.evaluate("cosmosq.jobs.varied.map(each => each.name)") == ["guidance", "edge.weight"]
     assert heads(reader) == ["guidance 3", "guidance 7", "Longer prompts"]
-    told = ["edge.weight0.2 | 1 | 2", "edge.weight0.6 | 3 | 4", "edge.weight– | 6"]
+    told = ["edge.weight 0.2 | 1 | 2", "edge.weight 0.6 | 3 | 4", "upscales | 6"]
     assert lines(reader) == ["guidance 3 | guidance 7", *told, "Longer prompts", "5"]
     reader.keep("upscale-and-upsampling")
     page.evaluate("cosmosq.state.set({ x: 'edge.weight', y: '' })")
-    assert lines(reader)[:5] == ["edge.weight 0.2 | edge.weight 0.6", "1 | 3", "2 | 4", "edge.weight –", "6"]
+    assert lines(reader)[:5] == ["edge.weight 0.2 | edge.weight 0.6", "1 | 3", "2 | 4", "upscales", "6"]
     page.evaluate("cosmosq.state.set({ measure: 'generate_s' })")
     shown = {title: data for title, data, _ in plots(reader)}
     assert list(shown) == ["guidance", "edge.weight", "mean by guidance and edge.weight", "all together"]

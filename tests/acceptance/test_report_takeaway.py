@@ -81,13 +81,13 @@ def test_the_mosaic_plays_every_video_in_its_place(workspace: Workspace, session
     session.commit()
     shell.ok("report", "--mosaic", "mosaic.mp4")
     info = probe(workspace.root / "mosaic.mp4")
-    # Two columns of at most 480 pixels; a prompt has two lines of headings, and two of 360 and a caption.
+    # Two columns of at most 480 pixels; a prompt has two headings, and two lines of 360 and a caption.
     assert (info.width, info.frames, info.fps) == (110 + 960, 12, 24)
-    lines = (info.height - 4 * 30) / 4
+    lines = (info.height - 2 * (30 + 40)) / 4
     assert lines == 360 + 22
     shown = decoded(workspace.root / "mosaic.mp4")
     for number, (line, column) in {1: (0, 0), 2: (1, 0), 3: (0, 1), 4: (1, 1)}.items():
-        top, left = 60 + line * int(lines), 110 + column * 480
+        top, left = 70 + line * int(lines), 110 + column * 480
         for frame in (0, 11):
             original = decoded(workspace.root / f"outputs/{number}/output.mp4")[frame]
             cell = shown[frame][top : top + 358, left : left + 477]

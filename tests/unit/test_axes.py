@@ -1,6 +1,6 @@
 """By what the contact sheet and the mosaic are laid out."""
 
-from itertools import product
+from itertools import chain, product
 from typing import Any
 
 import pytest
@@ -23,7 +23,9 @@ def rows(told: list[Any], layout: str = "parameter") -> list[Any]:
     contents: Any = type("Contents", (), {"cells": told, "prompts": [{"id": "ps_1", "name": "kitchen"}]})
     shown = axes.videos(told)
     return [
-        row.heading or row.columns or (row.title, *(each and each["id"] for each in row.cells))
+        row.heading
+        or (row.columns and (row.axis, *row.columns))
+        or (row.title, *(each and each["id"] for each in row.cells))
         for row in mosaic.arrange(shown, contents, layout)
     ]
 
@@ -47,6 +49,7 @@ SWEPT = grid(edge_weight=(0.2, 0.6, 1.0), guidance=(3.0, 7.0), seed=(1, 2, 3, 4)
         # An upscale's own steps and missing weights are not what varied, and an upsampling has nothing at all.
         ([*grid(guidance=(3.0, 7.0)), cell(9, "upscale", num_steps=10)], "parameter", Axes(x="guidance")),
         ([*grid(num_steps=(20, 30)), cell(9, "upsample", prompt=1)], "parameter", Axes(x="num_steps")),
+        ([*grid(num_steps=(20, 30)), cell(9, "upscale", num_steps=10)], "parameter", Axes(x="num_steps")),
         ([cell(n, "upscale", upscale_weight=n / 10) for n in (1, 2)], "parameter", Axes(x="upscale.weight")),
     ],
 )  # fmt: skip
@@ -57,27 +60,48 @@ def test_the_first_axes_are_what_was_swept(told: list[Any], layout: str, expecte
 def test_the_mosaic_has_the_same_axes_as_headings() -> None:
     told = grid(edge_weight=(0.2, 0.6, 1.0), guidance=(3.0, 7.0), seed=(1, 2))
     assert rows(told) == [
-        ("edge.weight 0.2", "edge.weight 0.6", "edge.weight 1"),
+        ("edge.weight", "0.2", "0.6", "1"),
         ("3", 1, 5, 9),
         ("", 2, 6, 10),
         ("7", 3, 7, 11),
         ("", 4, 8, 12),
     ]
     told += [cell(13, prompt=0), cell(14, "upscale", upscale_weight=0.5), cell(15, "upsample")]
-    assert rows(told)[-2:] == [("edge.weight -",), ("5", 14)]
+    assert rows(told)[-2:] == [("", "upscales"), ("5", 14)]
+    long = "The video captures a game playing, with bad graphics, "
+    told = grid(negative_prompt=(f"{long}fog", f"{long}rain"))
+    assert rows(told)[0] == ("negative_prompt", "...fog", "...rain")
 
 
 def test_a_mosaic_keeps_apart_what_looks_alike_and_puts_many_numbers_into_ranges() -> None:
     alike = grid(sigma_max=(20.0001, 20.0002, 60.0))
-    assert rows(alike) == [("sigma_max 20.0001", "sigma_max 20.0002", "sigma_max 60"), ("", 1, 2, 3)]
+    assert rows(alike) == [("sigma_max", "20.0001", "20.0002", "60"), ("", 1, 2, 3)]
     many = [cell(n, edge_weight=n / 100) for n in range(1, 14)]
     (columns, first, *_) = rows(many)
-    assert columns[0] == "edge.weight 0.01 to 0.03"
-    assert len(columns) == len(first) - 1 == axes.RANGES
+    assert columns[:2] == ("edge.weight", "0.01 to 0.03")
+    assert len(columns) - 1 == len(first) - 1 == axes.RANGES
     words = grid(negative_prompt=tuple(f"no {n}" for n in range(13)))
     assert rows(words)[0] == ("", 1, 2, 3, 4), "as many columns cannot be told apart"
 
 
 def test_presets_keep_their_order() -> None:
     told = grid(canny_threshold=("very_high", "low", "medium"))
-    assert rows(told)[0] == ("canny_threshold low", "canny_threshold medium", "canny_threshold very_high")
+    assert rows(told)[0] == ("canny_threshold", "low", "medium", "very_high")
+
+
+def test_an_upscale_stands_with_its_source_where_it_has_taken_something_over() -> None:
+    told = [*grid(num_steps=(20, 30), guidance=(3.0, 5.0, 7.0)), cell(9, "upscale", num_steps=10, guidance=7.0)]
+    columns = ("guidance", "3", "5", "7")
+    assert rows(told) == [columns, ("20", 1, 2, 3), ("30", 4, 5, 6), ("", None, None, 9)]
+    assert axes.value(told[-1], "num_steps") == 10, "which it has nevertheless"
+
+
+def test_what_is_written_below_a_small_cell_is_not_cut() -> None:
+    swept = {"edge_weight": tuple(n / 10 for n in range(1, 9)), "guidance": (3.5, 7.5), "sigma_max": (20.25, 60.75)}
+    told = [{**each, "height": 9, "width": 16, "simulated": True} for each in grid(**swept, seed=(1001, 1002))]
+    contents: Any = type("Contents", (), {"cells": told, "prompts": []})
+    sheet = mosaic._Sheet(mosaic.arrange(told, contents, "parameter"), told, contents, axes.first(told, "parameter"))
+    words = [[text for text, _ in line] for line in sheet._told(told[0])]
+    assert list(chain(*words)) == ["1", "SIMULATED", "sigma_max 20.25", "seed 1001"]
+    assert all(sum(map(mosaic._width, line)) < sheet.cell_width for line in words)
+    assert sheet.told_height >= 16 * len(words)

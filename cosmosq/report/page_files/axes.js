@@ -15,7 +15,8 @@
       const seen = [...cosmosq.tally(jobs.made, of).keys()].filter(value => value !== null);
       if (seen.length > 1) found.set(name, axis(name, title, of, text, seen));
     };
-    for (const { name } of jobs.varied) add(name, name, job => jobs.value(job, name));
+    // Of an upscale that was made with the parameters of upscales nothing is learnt about those of transfers.
+    for (const { name, kinds } of jobs.varied) add(name, name, job => (kinds.includes(job.kind) ? jobs.value(job, name) : null));
     add("prompt", "prompt", job => job.prompt, index => jobs.data.prompts[index].name ?? jobs.data.prompts[index].id);
     for (const key of jobs.labels) add(`label:${key}`, `label ${key}`, job => job.labels[key] ?? "");
     for (const name of ["clip", "host", "kind", "sweep", "status"]) add(name, name, job => job[name] ?? "");

@@ -56,7 +56,7 @@ const cosmosq = {};
       if (alike.length < 2) return told;
       let same = 0;
       while (same < alike[0].length && alike.every(each => each[same] === alike[0][same])) same++;
-      return cut(`…${texts[place].slice(Math.max(0, same - 4))}`, limit);
+      return cut(`…${texts[place].slice(texts[place].lastIndexOf(" ", same) + 1)}`, limit);
     });
   }
 

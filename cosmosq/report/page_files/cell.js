@@ -19,12 +19,10 @@
     return el("span", { class: `lack ${state}` }, el("b", { "aria-hidden": "true" }, SIGNS[state] ?? ""), el("small", {}, WORDS[state] ?? state), job.error && job.error !== state ? el("small", {}, job.error) : null);
   }
 
-  const differing = job => cosmosq.jobs.difference(job).map(name => [name, `${name} ${cosmosq.jobs.told(job, name)}`]);
-
   /** What tells this job from its neighbours: all that differs, but for what the axes say already. */
   function caption(job) {
     const axes = Object.values(cosmosq.axes.chosen()).filter(axis => axis && !axis.ranged).map(axis => axis.name);
-    const told = differing(job).filter(([name]) => !axes.includes(name)).map(([, words]) => words);
+    const told = cosmosq.jobs.differing(job).filter(([name]) => !axes.includes(name)).map(([, words]) => words);
     if (job.kind === "upscale") told.unshift("upscale");
     if (!axes.includes("prompt")) told.unshift(cosmosq.jobs.promptName(job));
     return told.join(" · ");
@@ -38,7 +36,7 @@
   }
 
   function describe(job) {
-    const told = differing(job).map(([, words]) => words), { stars } = cosmosq.ratings.of(job);
+    const told = cosmosq.jobs.differing(job).map(([, words]) => words), { stars } = cosmosq.ratings.of(job);
     return [`Job ${job.id}`, WORDS[look(job)] ?? "video", cosmosq.jobs.promptName(job), ...told, stars ? plural(stars, "star") : ""].filter(Boolean).join(", ");
   }
 

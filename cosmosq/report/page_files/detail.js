@@ -6,8 +6,8 @@
     const { changed, value, usual, told } = cosmosq.jobs, different = new Set(cosmosq.jobs.difference(job));
     const rows = changed.filter(({ name }) => value(job, name) !== null).map(({ name, default: first, meaning }) => {
       const own = value(job, name), differs = different.has(name);
-      return el("tr", { class: differs ? "differs" : "" }, el("th", { title: meaning }, name), el("td", {}, typeof own === "string" && own.length > 60 ? folded(own, 120) : differs ? told(job, name) : cosmosq.word(own)),
-        el("td", { class: "sub" }, differs ? `most ${job.kind === "upscale" ? "upscales" : "jobs"}: ${cosmosq.cut(cosmosq.word(usual(job, name)), 40)}` : own === first ? "the default" : ""));
+      return el("tr", { class: differs ? "differs" : "" }, el("th", { title: meaning }, name), el("td", {}, typeof own === "string" && own.length > 60 ? folded(own, 120) : differs ? told(name, own) : cosmosq.word(own)),
+        el("td", { class: "sub" }, differs ? `most ${job.kind === "upscale" ? "upscales" : "jobs"}: ${told(name, usual(job, name))}` : own === first ? "the default" : ""));
     });
     return rows.length ? el("table", { class: "fields" }, el("tbody", {}, ...rows)) : el("p", { class: "sub" }, "Every parameter is at its default.");
   }

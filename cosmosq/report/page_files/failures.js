@@ -12,7 +12,7 @@
 
   function group({ error, message, retry, ids }) {
     const jobs = ids.map(id => cosmosq.jobs.byId.get(id)), newest = jobs.at(-1);
-    const rows = jobs.map(job => el("tr", {}, el("td", {}, el("a", cosmosq.state.to({ job: String(job.id) }), `job ${job.id}`)), el("td", { dir: "auto" }, cosmosq.jobs.promptName(job)), el("td", { class: "sub" }, cosmosq.jobs.difference(job).map(name => `${name} ${cosmosq.jobs.told(job, name)}`).join(" · ")),
+    const rows = jobs.map(job => el("tr", {}, el("td", {}, el("a", cosmosq.state.to({ job: String(job.id) }), `job ${job.id}`)), el("td", { dir: "auto" }, cosmosq.jobs.promptName(job)), el("td", { class: "sub" }, cosmosq.jobs.differing(job).map(([, words]) => words).join(" · ")),
       el("td", { class: "number" }, String(job.attempts)), el("td", { class: "number" }, cosmosq.moment(job.ended_at))));
     const table = el("div", { class: "scroll" }, el("table", {}, el("thead", {}, el("tr", {}, ...["Job", "Prompt", "Differs in", "Attempts", "Ended"].map(name => el("th", {}, name)))), el("tbody", {}, ...rows)));
     return el("article", { class: "card fault" }, el("header", {}, cosmosq.status(newest.status, jobs.length), error !== newest.status ? el("b", {}, error) : null), message ? cosmosq.folded(message) : null, table, cosmosq.log(newest), el("div", { class: "command" }, el("code", {}, retry), cosmosq.copyButton(retry)));

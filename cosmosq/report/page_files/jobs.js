@@ -8,7 +8,7 @@
     // An upsampling makes no video: it is shown, and counts nowhere.
     const made = data.jobs.filter(job => job.kind !== "upsample");
     const parameters = new Map(data.parameters.map(parameter => [parameter.name, parameter]));
-    const changed = data.parameters.filter(parameter => parameter.changed), varied = data.varied.map(name => parameters.get(name));
+    const changed = data.parameters.filter(parameter => parameter.changed), varied = data.varied;
     /** A parameter's value; null for a job of a kind that does not have it. */
     const value = (job, name) => (parameters.get(name).kinds.includes(job.kind) ? job.values[name] ?? parameters.get(name).default : null);
     const bases = new Map(["transfer", "upscale"].map(kind => [kind, base(made.filter(job => job.kind === kind))]));
@@ -27,7 +27,9 @@
     /** The value that most jobs of its kind share. */
     const usual = (job, name) => bases.get(job.kind)?.[name] ?? null;
     /** A parameter's value in a few words that tell it from all others there are. */
-    const told = (job, name) => words.get(name)?.get(value(job, name)) ?? cosmosq.cut(cosmosq.word(value(job, name)), 24);
+    const told = (name, value) => words.get(name)?.get(value) ?? cosmosq.cut(cosmosq.word(value), 24);
+    /** The parameters in which a job differs from most, in such words. */
+    const differing = job => difference(job).map(name => [name, `${name} ${told(name, value(job, name))}`]);
     /** Names of the parameters in which it differs from the values that most jobs share. */
     const difference = job => varied.map(({ name }) => name).filter(name => value(job, name) !== null && value(job, name) !== usual(job, name));
     const text = job => {
@@ -40,7 +42,7 @@
       ...changed.filter(({ name }) => value(job, name) !== null).map(({ name }) => `${name}=${value(job, name)}`),
     ].join("\n").toLowerCase();
 
-    return { data, list: data.jobs, made, byId, parameters, changed, value, usual, told, varied, labels, prompt, promptName, difference, text };
+    return { data, list: data.jobs, made, byId, parameters, changed, value, usual, told, varied, labels, prompt, promptName, difference, differing, text };
   }
 
   function tally(list, of) {

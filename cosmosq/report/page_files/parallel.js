@@ -4,7 +4,7 @@
 
   function figure(quantity, jobs, theme) {
     const { safe } = cosmosq.plots, points = jobs.map(job => ({ job, value: quantity.of(job) })).filter(({ value }) => value !== null);
-    const scales = [...cosmosq.jobs.varied.map(({ name }) => scale(name, job => cosmosq.jobs.value(job, name), points)), scale(quantity.title, quantity.of, points)].filter(Boolean);
+    const scales = [...cosmosq.jobs.varied.map(({ name }) => scale(name, cosmosq.jobs.axes.get(name).of, points)), scale(quantity.title, quantity.of, points)].filter(Boolean);
     if (scales.length < 3) return null;
     const values = points.map(({ value }) => value), low = Math.min(...values), high = Math.max(...values);
     const shade = value => (high > low ? Math.min(SHADES - 1, Math.floor((value - low) / (high - low) * SHADES)) : 0);

@@ -21,13 +21,13 @@
     return [...shapes].reduce((best, entry) => (entry[1] > best[1] ? entry : best), [9 / 16, 0])[0];
   }
 
-  /** Jobs by where they stand on an axis: {place, text, jobs} in its order, those without a value last; all as one without an axis. */
+  /** Jobs by where they stand on an axis: {place, text, short, jobs} in its order, those that stand nowhere last; all as one without an axis. */
   function groups(jobs, axis) {
-    if (!axis) return jobs.length ? [{ place: null, text: "", jobs }] : [];
+    if (!axis) return jobs.length ? [{ text: "", jobs }] : [];
     const found = new Map();
     for (const job of jobs) {
       const place = axis.place(job);
-      if (!found.has(place)) found.set(place, { place, text: axis.texts[place] ?? "–", jobs: [] });
+      if (!found.has(place)) found.set(place, place === null ? { place, text: `${job.kind}s`, jobs: [] } : { place, text: axis.texts[place], short: axis.short[place], axis: axis.title, jobs: [] });
       found.get(place).jobs.push(job);
     }
     return [...found.values()].sort((a, b) => (a.place ?? Infinity) - (b.place ?? Infinity));
@@ -49,7 +49,7 @@
     rows = [];
     widest = 0;
     const lines = (jobs, layered) => {
-      for (const { text, jobs: line } of groups(jobs, y)) layered(line).forEach((slots, layer) => put("cells", height + GAP, { title: layer ? "" : text, axis: y?.title, slots, size }));
+      for (const group of groups(jobs, y)) layered(group.jobs).forEach((slots, layer) => put("cells", height + GAP, { head: layer ? null : group, slots, size }));
     };
     const flow = line => { widest = Math.max(widest, across); return sliced(line, across); };
     const table = line => {
@@ -58,19 +58,19 @@
       widest = Math.max(widest, columns.length);
       return transposed(lanes);
     };
-    for (const { text, jobs: within } of groups(made, facet)) {
-      if (facet) put("facet", HEAD, { title: `${facet.title}: ${text}`, jobs: within });
+    for (const { text, short, axis, jobs: within } of groups(made, facet)) {
+      if (facet) put("facet", HEAD, { title: `${axis ? `${axis}: ` : ""}${text.length > 100 ? short : text}`, jobs: within });
       const placed = within.filter(job => !off(job)), rest = within.filter(off);
-      if (x && placed.length) put("columns", COLUMNS, { titles: columns.map(each => each.text), axis: x.title });
+      if (x && placed.length) put("columns", COLUMNS, { heads: columns });
       lines(placed, x ? table : flow);
       // What has nothing on this axis, as an upscale of its source's weights, has no column but comes below.
-      if (rest.length) put("columns", COLUMNS, { titles: ["–"], axis: x.title });
+      if (rest.length) put("columns", COLUMNS, { heads: groups(rest, x) });
       lines(rest, flow);
       top += GAP;
     }
     if (apart.length) {
       put("facet", HEAD, { title: "Longer prompts", jobs: apart });
-      flow(apart).forEach(slots => put("cells", height + GAP, { title: "", slots, size }));
+      flow(apart).forEach(slots => put("cells", height + GAP, { slots, size }));
     }
     order = rows.flatMap(row => row.slots ?? []).filter(Boolean);
     return top;
@@ -130,9 +130,15 @@
       const everything = el("button", { type: "button", class: "small", onclick: () => selectAll(row.jobs) }, "Select all");
       return el("div", { class: "row facet", ...about }, el("h3", { role: "rowheader", dir: "auto" }, row.title), el("span", { class: "sub" }, cosmosq.plural(row.jobs.length, "job")), everything);
     }
-    if (row.kind === "columns") return el("div", { class: "row columns", ...about }, ...row.titles.map(text => el("div", { class: "columnhead", role: "columnheader", title: text, dir: "auto" }, el("small", {}, `${row.axis} `), text)));
-    const head = rowHeads ? [el("div", { class: "rowhead", role: "rowheader", title: row.title, dir: "auto" }, row.title ? el("small", {}, row.axis) : null, row.title)] : [];
+    if (row.kind === "columns") return el("div", { class: "row columns", ...about }, ...row.heads.map(group => heading("column", group)));
+    const head = rowHeads ? [heading("row", row.head)] : [];
     return el("div", { class: "row cells", ...about }, ...head, ...row.slots.map(job => (job ? cosmosq.cell.make(job, { selected: selected.has(job.id), current: job.id === current }) : el("div", { class: "cell none", role: "gridcell", "aria-label": "no job" }))));
+  }
+
+  /** Beside or above what stands at one place of an axis. */
+  function heading(side, group) {
+    const { text = "", short = text, axis = "" } = group ?? {};
+    return el("div", { class: `${side}head`, role: `${side}header`, title: text, dir: "auto" }, axis ? el("small", {}, `${axis} `) : null, short);
   }
 
   /** Draw what shows this job again. */

@@ -78,7 +78,7 @@
   function apart(job) {
     const { varied, value, told, promptName } = cosmosq.jobs, several = of => new Set(shown.map(of)).size > 1;
     const names = varied.map(({ name }) => name).filter(name => several(each => value(each, name)));
-    return [...(several(promptName) ? [promptName(job)] : []), ...names.map(name => `${name} ${told(job, name)}`)].join(" · ");
+    return [...(several(promptName) ? [promptName(job)] : []), ...names.map(name => `${name} ${told(name, value(job, name))}`)].join(" · ");
   }
 
   function inputTiles(jobs) {
