@@ -232,7 +232,8 @@ class _Sheet:
 
     def _told(self, cell: Cell) -> list[list[tuple[str, Colour]]]:
         """The lines below a cell: number, marks, and what the headings do not say."""
-        marks = {"SIMULATED": cell["simulated"], "upscale": cell["kind"] == Kind.UPSCALE}
+        kinds = {"made longer": cell["upsampled"], "upscale": cell["kind"] == Kind.UPSCALE}
+        marks = {"SIMULATED": cell["simulated"], **kinds}
         values = {name: axes.value(cell, name) for name in self.named}
         words = [(str(cell["id"]), _INK), *((mark, _MARK) for mark, there in marks.items() if there)]
         words += [(f"{name} {_text(value)}", _SOFT) for name, value in values.items() if value is not None]

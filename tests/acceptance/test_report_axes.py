@@ -226,7 +226,11 @@ def test_intervals_and_amounts_are_those_of_the_tables(workspace: Workspace, ses
     means = shown["edge.weight"][1]
     assert means["error_y"]["array"] == pytest.approx([summaries[w].half for w in (0.2, 0.8)], rel=1e-9)
     freedoms = [*range(1, 201), 999]
-    told = page.evaluate("all => all.map(cosmosq.statistics.t95)", freedoms)
+    told = page.evaluate(
+        """all => all.map(freedom => cosmosq.statistics.summary([...Array(freedom + 1).keys()]))
+        .map(({ n, half, deviation }) => half / deviation * Math.sqrt(n))""",
+        freedoms,
+    )
     assert told == pytest.approx([float(stdtrit(freedom, 0.975)) for freedom in freedoms], rel=1e-9)
     names, values = (page.locator(f"#figures {tag}").all_inner_texts() for tag in ("dt", "dd"))
     assert dict(zip(names, values, strict=True))["Cost"] == "0.0034 EUR"

@@ -98,10 +98,13 @@ def test_an_upscale_stands_with_its_source_where_it_has_taken_something_over() -
 
 def test_what_is_written_below_a_small_cell_is_not_cut() -> None:
     swept = {"edge_weight": tuple(n / 10 for n in range(1, 9)), "guidance": (3.5, 7.5), "sigma_max": (20.25, 60.75)}
-    told = [{**each, "height": 9, "width": 16, "simulated": True} for each in grid(**swept, seed=(1001, 1002))]
+    told = [
+        {**each, "height": 9, "width": 16, "simulated": True, "upsampled": True}
+        for each in grid(**swept, seed=(1001, 1002))
+    ]
     contents: Any = type("Contents", (), {"cells": told, "prompts": []})
     sheet = mosaic._Sheet(mosaic.arrange(told, contents, "parameter"), told, contents, axes.first(told, "parameter"))
     words = [[text for text, _ in line] for line in sheet._told(told[0])]
-    assert list(chain(*words)) == ["1", "SIMULATED", "sigma_max 20.25", "seed 1001"]
+    assert list(chain(*words)) == ["1", "SIMULATED", "made longer", "sigma_max 20.25", "seed 1001"]
     assert all(sum(map(mosaic._width, line)) < sheet.cell_width for line in words)
     assert sheet.told_height >= 16 * len(words)

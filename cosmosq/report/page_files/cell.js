@@ -1,7 +1,7 @@
 // One job in the contact sheet.
 {
   const { el, plural } = cosmosq;
-  const SIGNS = { failed: "✕", blocked: "⃠", cancelled: "–", queued: "…", held: "❚❚", running: "▶", missing: "?", pruned: "✂" };
+  const SIGNS = { failed: "✕", blocked: "⊘", cancelled: "–", queued: "…", held: "❚❚", running: "▶", missing: "?", pruned: "✂" };
   const WORDS = { failed: "failed", blocked: "blocked by the guardrail", cancelled: "cancelled", queued: "queued", held: "held back", running: "running", missing: "the file is missing", pruned: "the video was pruned" };
 
   /** What a cell shows instead of a picture: `missing` or `pruned` for a video that is gone, else the job's status. */
@@ -24,6 +24,7 @@
     const axes = Object.values(cosmosq.axes.chosen()).filter(axis => axis && !axis.ranged).map(axis => axis.name);
     const told = cosmosq.jobs.differing(job).filter(([name]) => !axes.includes(name)).map(([, words]) => words);
     if (job.kind === "upscale") told.unshift("upscale");
+    if (job.upsampled) told.unshift("made longer");
     if (!axes.includes("prompt")) told.unshift(cosmosq.jobs.promptName(job));
     return told.join(" · ");
   }

@@ -66,5 +66,5 @@
     return scores;
   }
 
-  cosmosq.statistics = { t95, summary, bradleyTerry };
+  cosmosq.statistics = { summary, bradleyTerry };
 }
