@@ -5,7 +5,6 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +21,7 @@ from cosmosq.models import Clip, ClipVideo, Prompt, Video
 from cosmosq.paths import Workspace
 from cosmosq.roles import ROLES
 from cosmosq.sources import collect, compare_frames, shown, some_of
+from cosmosq.spelling import nearest
 
 NAME_LIMIT = 200
 MAX_FPS = 240
@@ -232,9 +232,8 @@ def _find(session: Session, name: str) -> Clip:
     clip = session.scalar(select(Clip).where(Clip.name == name))
     if clip is not None:
         return clip
-    near = get_close_matches(name, session.scalars(select(Clip.name)).all(), n=3, cutoff=0.5)
-    hint = f" (did you mean {' or '.join(near)}?)" if near else ""
-    raise NotFound(f"there is no clip {name}{hint}: `cosmosq clip list` shows them")
+    names = session.scalars(select(Clip.name)).all()
+    raise NotFound(f"{name} is no clip{nearest(name, names)}: `cosmosq clip list` shows them")
 
 
 def _records(session: Session, clip_id: int | None = None) -> list[ClipRecord]:

@@ -13,6 +13,7 @@ from cosmosq.config_keys import AUTO, AUTO_BATCH, HOST_KEYS, LOAD_SERVES, TOP_KE
 from cosmosq.errors import InvalidConfig, NotFound
 from cosmosq.notify_keys import NOTIFY_KEYS
 from cosmosq.retries import REPEATS, Repeat
+from cosmosq.spelling import nearest
 from cosmosq.windows import Windows, parse_windows
 
 
@@ -120,7 +121,8 @@ class Config:
         """
         wanted = name or self.default_host
         if wanted not in self.hosts:
-            raise NotFound(f"{wanted} is no host: cosmosq.toml has {', '.join(self.hosts) or 'none'}")
+            there = ", ".join(self.hosts) or "none"
+            raise NotFound(f"{wanted} is no host{nearest(wanted, self.hosts)}: cosmosq.toml has {there}")
         return self.hosts[wanted]
 
 

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from cosmosq import clips
 from cosmosq.db import Ledger
 from cosmosq.engines.assignment import check_all
-from cosmosq.engines.parameter import Value, nearest
+from cosmosq.engines.parameter import Value
 from cosmosq.engines.spec import SpecContents, parse
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Clip, Job, Prompt, UpsampleOrder, Upsampling
 from cosmosq.paths import Workspace
+from cosmosq.spelling import nearest
 from cosmosq.videos import probe
 
 
@@ -289,15 +290,17 @@ def list_prompts(ledger: Ledger) -> list[PromptRecord]:
         return resolve_all(session, None)
 
 
-def remove(ledger: Ledger, references: Sequence[str]) -> None:
-    """Forget prompts that no job uses, all or none.
+def remove(ledger: Ledger, references: Sequence[str]) -> list[PromptRecord]:
+    """Forget prompts that no job uses, all or none; returns what they were.
 
     Raises:
         InvalidInput: a job uses one.
     """
+    removed = []
     with ledger.write() as session:
         for reference in references:
             record = resolve(session, reference)
+            removed.append(record)
             job = session.scalar(select(Job.id).where(Job.prompt_id == record.id).limit(1))
             if job is not None:
                 raise InvalidInput(f"{reference} is used by job {job}: remove its jobs first")
@@ -310,3 +313,4 @@ def remove(ledger: Ledger, references: Sequence[str]) -> None:
             session.execute(delete(Upsampling).where(Upsampling.prompt_id == record.id))
             session.delete(session.get_one(Prompt, record.id))
             session.flush()
+    return removed

@@ -7,6 +7,9 @@ from pathlib import Path
 from cosmosq.errors import InvalidLedger, NotFound
 from cosmosq.files import refusal
 
+REVISION = "0012"
+"""The Alembic revision that the models equal; a ledger of another one is upgraded or refused."""
+
 
 def revision_of(path: Path) -> str | None:
     """The schema revision of the ledger at `path`; None for an empty file.

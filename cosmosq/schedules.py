@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 
 from cosmosq import cron
 from cosmosq.db import Ledger
-from cosmosq.engines.parameter import nearest
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Firing, Schedule
 from cosmosq.moments import parse_zone
 from cosmosq.paths import Workspace
+from cosmosq.spelling import nearest
 
 LABEL = "schedule"
 """Key of the label that tells which schedule queued a job."""

@@ -11,11 +11,11 @@ from cosmosq import enqueue, prompts
 from cosmosq.config import HostConfig
 from cosmosq.db import Ledger, add_rows, insert_rows
 from cosmosq.dependencies import After
-from cosmosq.engines.parameter import nearest
 from cosmosq.enqueue import Enqueued
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.models import Job, Sweep, Trial, TrialJob
 from cosmosq.plan import MOST_JOBS, Plan, contents_of, plan
+from cosmosq.spelling import nearest
 from cosmosq.sweep.definition import Definition
 from cosmosq.sweep.document import document_of, read
 from cosmosq.sweep.node import Node

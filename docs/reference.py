@@ -23,7 +23,7 @@ from reference_sweeps import sweeps
 from reference_tables import anchor, table
 
 from cosmosq import config_keys, errors, models, notify_keys, retries, status
-from cosmosq.cli import cli, guard
+from cosmosq.cli import GROUPS, cli, guard
 from cosmosq.engines.parameters import KIND_DEFAULTS, PARAMETERS
 from cosmosq.measures.catalogue import OURS
 from cosmosq.recovery.table import CASES, TABLE
@@ -145,8 +145,20 @@ def reference() -> str:
 
 
 def commands() -> str:
-    """Every command with its subcommands, usage, text and options."""
-    return "\n".join(described(context, command) for context, command in walk(cli, None, "cosmosq"))
+    """Every command with its subcommands, usage, text and options, by what people do."""
+    parts = list(walk(cli, None, "cosmosq"))
+    told = described(*parts[0])
+    for title, group in GROUPS.items():
+        told += f"\n### {title}\n"
+        told += "".join(
+            f"\n{described(context, command)}" for context, command in parts if group_name(context) in group
+        )
+    return told
+
+
+def group_name(context: click.Context) -> str:
+    """The command below `cosmosq` that this one is, or belongs to."""
+    return [*context.command_path.split(), ""][1]
 
 
 def walk(
@@ -170,7 +182,7 @@ def described(context: click.Context, command: click.Command) -> str:
     options = [(f"`{left}`", right) for left, right in filter(None, records) if "--help" not in left]
     text = inspect.cleandoc(command.help or "")
     listed = "\n" + table(("option", "meaning"), options) if options else ""
-    return f"### {context.command_path}\n\n`{usage}`\n\n{text}\n{listed}"
+    return f"#### {context.command_path}\n\n`{usage}`\n\n{text}\n{listed}"
 
 
 def exit_codes() -> str:

@@ -35,7 +35,7 @@ def json_fields() -> str:
     """The fields of each command's `--json`."""
     lines = (
         (
-            "`status`, `run`, `wait`, `move`, `cancel`, `retry`, …",
+            "`status`, `run`, `wait`, `cancel`, `retry`, `hold`, `release`, `move`, `edit`, `remove`",
             "array",
             names(STATUS_JSON) + "; `status` also `expected_at` and `waits_for`, `run` also `output_path`",
         ),
@@ -50,14 +50,18 @@ def json_fields() -> str:
         ("`sweep show`", "object", names(SWEEP_JSON)),
         ("`sweep extend`; `sweep cancel`, `retry`", "array", "as `enqueue`; as `status`"),
         (
-            "`prompt add`, `show`; `list`, `import`",
+            "`prompt add`, `show`; `list`, `import`, `remove`",
             "object; array",
             names(f.name for f in fields(prompts.PromptRecord)),
         ),
         ("… `upsampling` of `prompt show`", "object", names(f.name for f in fields(upsampling.Made))),
         ("`prompt upsample --dry-run`", "array", names(UPSAMPLE_PREVIEW_JSON)),
         ("`prompt upsample`; with `--follow`", "array", f"as `enqueue`; {names(UPSAMPLE_JSON)}"),
-        ("`clip add`, `show`; `list`", "object; array", names(field.name for field in fields(clips.ClipRecord))),
+        (
+            "`clip add`, `show`, `remove`; `list`",
+            "object; array",
+            names(field.name for field in fields(clips.ClipRecord)),
+        ),
         ("… each of its `videos`", "object", names(field.name for field in fields(clips.ClipVideoRecord))),
         ("`parameters`", "array", names(PARAMETERS_JSON)),
         ("`batch preview`", "array", names(field.name for field in fields(preview.Planned))),
@@ -75,13 +79,17 @@ def json_fields() -> str:
         ("… each of its `best`", "object", f"the keys by name, {names(tables.BEST)}"),
         ("… each of its `prompts`", "object", names(field.name for field in fields(totals.PromptTotals))),
         (
-            "`schedule list`; `schedule add`",
+            "`schedule list`; `add`, `enable`, `disable`, `remove`",
             "array; object",
             names(field.name for field in fields(schedules.ScheduleRecord)),
         ),
         ("… its `last` firing", "object", names(field.name for field in fields(schedules.FiringRecord))),
         ("`schedule next`; `schedule run`", "array", names(("due_at", "name", "line")) + "; as `enqueue`"),
-        ("`host list`; `host show`, `add`", "array; object", names([*(f.name for f in fields(HostConfig)), "default"])),
+        (
+            "`host list`; `host show`, `add`, `remove`",
+            "array; object",
+            names([*(f.name for f in fields(HostConfig)), "default"]),
+        ),
         ("`host check`", "object", names(("host", "ok", "checks"))),
         ("… each of its `checks`", "object", names(field.name for field in fields(checks.Finding))),
         ("`host sessions`", "array", names(field.name for field in fields(census.Resident))),
@@ -91,7 +99,8 @@ def json_fields() -> str:
         ("`notify list`", "array", names(NOTIFY_JSON)),
         ("… each of its `deliveries`; `notify test`", "array", f"{names(DELIVERY_JSON)}; {names(TEST_JSON)}"),
         ("`doctor`", "array", names(field.name for field in fields(checkup.Found))),
-        ("`db check`; `db backup`", "object", names(("path", "ok", "problems")) + "; `path`"),
+        ("`db check`; `db upgrade`", "object", names(("path", "ok", "problems")) + "; " + names(("path", "backup"))),
+        ("`db backup`; `init`", "object", "`path`; `workspace`"),
         ("`demo`", "object", names(("workspace", "page", "jobs", "healed", "sessions"))),
     )
     heading = "Field names are those of the ledger, times ISO 8601 in UTC. Fields may be added, but none is renamed.\n"

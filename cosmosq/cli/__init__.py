@@ -3,53 +3,76 @@
 import importlib
 import keyword
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cosmosq import __version__
 from cosmosq.cli.app import App
+from cosmosq.cli.parsing import CommandGroup
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "init": ("init", "Make a workspace."),
-    "clip": ("clip", "Name sets of input videos."),
-    "prompt": ("prompt", "Record prompts, or import controlnet specs."),
-    "parameters": ("parameters", "List the engine's parameters."),
-    "enqueue": ("enqueue", "Queue jobs."),
-    "sweep": ("sweep", "Look at sweeps, and go on with them."),
-    "schedule": ("schedule", "Enqueue again and again: each night, each Monday."),
-    "host": ("host", "Look after the machines that work."),
-    "batch": ("batch", "See which jobs share a process in command mode."),
-    "worker": ("worker", "Work on queued jobs until stopped."),
-    "run": ("run", "Enqueue, work and follow in the foreground."),
-    "status": ("status", "List jobs."),
-    "show": ("show", "Show one job in full."),
-    "log": ("log", "Print a job's log."),
-    "wait": ("wait", "Wait until jobs have ended."),
-    "cancel": ("steer", "Cancel jobs."),
-    "retry": ("steer", "Queue jobs again that ended without success."),
-    "hold": ("steer", "Keep jobs back."),
-    "release": ("steer", "Queue held jobs again."),
-    "move": ("move", "Move jobs within the line."),
-    "edit": ("edit", "Change what waiting jobs are asked."),
-    "remove": ("steer", "Forget jobs."),
-    "rate": ("rate", "Rate videos."),
-    "measure": ("measure", "Measure the videos that jobs made."),
-    "notify": ("notify", "Be told of what happens."),
-    "pause": ("pause", "Let nothing new start."),
-    "resume": ("pause", "Lift pauses."),
-    "report": ("report", "Say what the jobs made."),
-    "export": ("parcel", "Write jobs as folders that stand for themselves."),
-    "import": ("parcel", "Take exported jobs into this workspace."),
-    "prune": ("prune", "Remove old results, here and on the hosts."),
-    "doctor": ("doctor", "Look for what a crash has left behind, and mend it."),
-    "db": ("db", "Look after the ledger."),
-    "demo": ("demo", "Run a small night on the simulated engine."),
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Begin": {
+        "init": ("init", "Make a workspace."),
+        "demo": ("demo", "Run a small night on the simulated engine."),
+        "completion": ("completion", "Let a shell complete commands, ids and names."),
+    },
+    "Prepare": {
+        "host": ("host", "Look after the machines that work."),
+        "clip": ("clip", "Name sets of input videos."),
+        "prompt": ("prompt", "Record prompts, or import controlnet specs."),
+        "parameters": ("parameters", "List the engine's parameters."),
+    },
+    "Queue": {
+        "enqueue": ("enqueue", "Queue jobs."),
+        "sweep": ("sweep", "Look at sweeps, and go on with them."),
+        "schedule": ("schedule", "Enqueue again and again: each night, each Monday."),
+        "batch": ("batch", "See which jobs share a process in command mode."),
+    },
+    "Work": {
+        "worker": ("worker", "Work on queued jobs until stopped."),
+        "run": ("run", "Enqueue, work and follow in the foreground."),
+        "pause": ("pause", "Let nothing new start."),
+        "resume": ("pause", "Lift pauses."),
+    },
+    "Look": {
+        "status": ("status", "List jobs."),
+        "show": ("show", "Show one job in full."),
+        "log": ("log", "Print a job's log."),
+        "wait": ("wait", "Wait until jobs have ended."),
+        "notify": ("notify", "Be told of what happens."),
+    },
+    "Steer": {
+        "cancel": ("steer", "Cancel jobs."),
+        "retry": ("steer", "Queue jobs again that ended without success."),
+        "hold": ("steer", "Keep jobs back."),
+        "release": ("steer", "Queue held jobs again."),
+        "move": ("move", "Move jobs within the line."),
+        "edit": ("edit", "Change what waiting jobs are asked."),
+        "remove": ("steer", "Forget jobs."),
+    },
+    "Compare": {
+        "report": ("report", "Say what the jobs made."),
+        "measure": ("measure", "Measure the videos that jobs made."),
+        "rate": ("rate", "Rate videos."),
+    },
+    "Keep": {
+        "export": ("parcel", "Write jobs as folders that stand for themselves."),
+        "import": ("parcel", "Take exported jobs into this workspace."),
+        "prune": ("prune", "Remove old results, here and on the hosts."),
+        "doctor": ("doctor", "Look for what a crash has left behind, and mend it."),
+        "db": ("db", "Look after the ledger."),
+    },
 }
-"""Module of each command and its one line of help, so that `--help` imports none of them."""
+"""By what people do: module of each command and its one line of help, so that `--help` imports none of them."""
+
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(CommandGroup):
     """A group that imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -62,20 +85,18 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(module, f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
-            ctx.fail(f"{args[0]} is no command{hint}: `cosmosq --help` lists them")
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        width = max(map(len, COMMANDS))
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{width}}", text) for name, (_, text) in group.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        # As click has it, but from the table: the commands stay where they are.
+        from click.shell_completion import CompletionItem
+
+        named = [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return named + click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

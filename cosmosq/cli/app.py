@@ -1,7 +1,7 @@
 """What every command is handed: the workspace, its settings and its ledger, opened when first asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ class App:
 
     named_workspace: Path | None = None
     debug: bool = False
+    hinted: set[str] = field(default_factory=set)
 
     @cached_property
     def workspace(self) -> Workspace:
@@ -44,6 +45,12 @@ class App:
         from cosmosq.hosts import Keyring
 
         return Keyring(output.ask_passphrase) if output.has_terminal() else None
+
+    def hint(self, text: str) -> None:
+        """Say something on stderr, once however often it is found."""
+        if text not in self.hinted:
+            self.hinted.add(text)
+            output.say(text)
 
     def ring(self, job_ids: Sequence[int]) -> None:
         """Wake the worker for jobs that the ledger holds already."""

@@ -6,22 +6,24 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, jobs_argument
+from cosmosq.cli.parsing import CommandGroup
 from cosmosq.cli.selection import Criteria, filter_options, named_jobs
 from cosmosq.status import Status
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def batch() -> None:
     """See which jobs share a process in command mode."""
 
 
 @batch.command()
-@click.argument("jobs", nargs=-1, metavar="[JOB…]")
+@jobs_argument(Status.QUEUED)
 @filter_options
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def preview(app: App, jobs: tuple[str, ...], criteria: Criteria, as_json: bool) -> None:
-    """Group the queued jobs of a host as it would in command mode.
+    """Say how a host would group its queued jobs in command mode.
 
     JOB is an id or a range such as 3-9; without any, all that are queued. Each line is one load of the model, and says
     why its jobs are not in an earlier one. The host groups what lies in its inbox at a time, so that it may make more

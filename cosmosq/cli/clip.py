@@ -4,15 +4,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, OBJECT, name_argument
+from cosmosq.cli.parsing import CommandGroup
 from cosmosq.report.durations import duration
 
 if TYPE_CHECKING:
     from cosmosq.clips import ClipRecord
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def clip() -> None:
     """Name sets of input videos.
 
@@ -21,11 +23,18 @@ def clip() -> None:
 
 
 @clip.command()
-@click.argument("name")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
-@click.option("--fps", type=click.IntRange(1, 240), default=24, show_default=True, help="Rate of numbered frames.")
+@name_argument(suggest.clips)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", shell_complete=suggest.files)
+@click.option(
+    "--fps",
+    type=click.IntRange(1, 240),
+    default=24,
+    show_default=True,
+    metavar="N",
+    help="So many numbered frames a second.",
+)
 @click.option("--replace", is_flag=True, help="Replace the clip of that name.")
-@click.option("--json", "as_json", is_flag=True, help="Print the clip as an object.")
+@OBJECT
 @click.pass_obj
 def add(app: App, name: str, paths: tuple[str, ...], fps: int, replace: bool, as_json: bool) -> None:
     """Add clip NAME from folders, videos, numbered frames, or ROLE=PATH.
@@ -46,7 +55,7 @@ def add(app: App, name: str, paths: tuple[str, ...], fps: int, replace: bool, as
 
 
 @clip.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:
     """List the clips."""
@@ -61,8 +70,8 @@ def list_(app: App, as_json: bool) -> None:
 
 
 @clip.command()
-@click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@name_argument(suggest.clips)
+@OBJECT
 @click.pass_obj
 def show(app: App, name: str, as_json: bool) -> None:
     """Show the videos of clip NAME."""
@@ -85,11 +94,16 @@ def _show(record: "ClipRecord") -> None:
 
 
 @clip.command()
-@click.argument("name")
+@name_argument(suggest.clips)
+@OBJECT
 @click.pass_obj
-def remove(app: App, name: str) -> None:
+def remove(app: App, name: str, as_json: bool) -> None:
     """Forget clip NAME, which no prompt may use; its files stay."""
     from cosmosq import clips
 
+    record = clips.get(app.ledger, name)
     clips.remove(app.ledger, name)
-    output.say(f"clip {name} is forgotten")
+    if as_json:
+        output.emit_json(record.as_json())
+    else:
+        output.say(f"clip {name} is forgotten")

@@ -6,27 +6,33 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import OBJECT
+from cosmosq.cli.parsing import CommandGroup
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def db() -> None:
     """Look after the ledger."""
 
 
 @db.command()
+@OBJECT
 @click.pass_obj
-def upgrade(app: App) -> None:
+def upgrade(app: App, as_json: bool) -> None:
     """Bring the ledger to this version's schema, after a backup if it holds rows."""
     from cosmosq import migrate
 
     backup = migrate.upgrade(app.workspace.ledger_path, backups=app.workspace.backups_path)
+    if as_json:
+        output.emit_json({"path": str(app.workspace.ledger_path), "backup": str(backup) if backup else None})
+        return
     if backup is not None:
         output.say(f"backup: {backup}")
     output.say("the ledger is up to date")
 
 
 @db.command()
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@OBJECT
 @click.pass_obj
 def check(app: App, as_json: bool) -> None:
     """Check the ledger: SQLite's own check, references, and the schema against the models."""
@@ -43,8 +49,8 @@ def check(app: App, as_json: bool) -> None:
 
 
 @db.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.argument("file", required=False, type=click.Path(path_type=Path), metavar="[FILE]")
+@OBJECT
 @click.pass_obj
 def backup(app: App, file: Path | None, as_json: bool) -> None:
     """Copy the ledger to FILE, also while a worker writes.

@@ -8,6 +8,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY
 from cosmosq.errors import HostFailed, Unreachable
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--fix", is_flag=True, help="Mend what is found, where no living worker does.")
 @click.option("--hosts", "ask_hosts", is_flag=True, help="Ask the hosts for sessions that have ended or idle as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def doctor(app: App, fix: bool, ask_hosts: bool, as_json: bool) -> int:
     """Look for what a crash has left behind, and mend it.

@@ -2,21 +2,27 @@
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
-from cosmosq.cli.enqueue import PRIORITY
+from cosmosq.cli.options import ARRAY, jobs_argument, label_option, priority_option, settings_option
 from cosmosq.cli.selection import named_jobs, parse_labels, parse_pairs
 from cosmosq.errors import InvalidInput
+from cosmosq.status import Status
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB…")
-@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter with another value.")
-@click.option("--prompt", metavar="PROMPT", help="Another prompt; what was set over the old one's parameters stays.")
-@click.option("--priority", type=PRIORITY, help="Higher goes first.")
-@click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
+@jobs_argument(Status.HELD, Status.QUEUED, required=True)
+@settings_option("A parameter with another value")
+@click.option(
+    "--prompt",
+    metavar="PROMPT",
+    shell_complete=suggest.prompts,
+    help="Another prompt; what was set over the old one's parameters stays.",
+)
+@priority_option(None)
+@label_option
 @click.option("--again", is_flag=True, help="Also if another job is then the same.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def edit(
     app: App,

@@ -7,19 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
+from cosmosq.cli.options import (
+    ARRAY,
+    after_option,
+    again_option,
+    every_prompt_option,
+    hold_option,
+    host_option,
+    label_option,
+    priority_option,
+    settings_option,
+    yes_option,
+    zone_option,
+)
 from cosmosq.cli.selection import named_jobs, parse_labels, parse_pairs
 from cosmosq.cli.sweep_input import Asked, Read, read_sweep, sweep_options
 from cosmosq.errors import InvalidInput
-from cosmosq.status import Need
+from cosmosq.status import Need, Status
 
 if TYPE_CHECKING:
+    from cosmosq.cli.suggest import Items
     from cosmosq.enqueue import Enqueued
     from cosmosq.plan import Plan
     from cosmosq.wishes import Wish
 
-PRIORITY = click.IntRange(-1_000_000, 1_000_000)
 _SHOWN = 20
 
 
@@ -57,25 +70,30 @@ class Placement:
         return {**told, "labels": {**labels, "schedule": name}, "beside": beside}
 
 
+def _prompts_or_jobs(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> "Items":
+    suggestion = suggest.jobs(Status.SUCCEEDED) if ctx.params.get("upscale") else suggest.prompts
+    return suggestion(ctx, parameter, incomplete)
+
+
 @click.command()
-@click.argument("names", nargs=-1, metavar="[PROMPT…]")
-@click.option("--all", "everything", is_flag=True, help="Every prompt.")
-@click.option("--upscale", is_flag=True, help="The arguments are jobs whose results are upscaled.")
+@click.argument("names", nargs=-1, metavar="[PROMPT…]", shell_complete=_prompts_or_jobs)
+@every_prompt_option
+@click.option("--upscale", is_flag=True, help="The arguments are jobs: upscale their videos.")
 @click.option("--upsample", is_flag=True, help="Make each prompt longer first, and use that.")
-@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of these jobs.")
+@settings_option("A parameter of these jobs")
 @sweep_options()
-@click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Higher goes first.")
-@click.option("--host", metavar="HOST", help="The host; by default the workspace's default_host.")
-@click.option("--at", metavar="WHEN", help="Start none before 22:00, 2026-12-01T01:00 or +2h.")
-@click.option("--tz", metavar="ZONE", help="Where --at is meant, as Europe/Berlin; by default where this machine is.")
-@click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
-@click.option("--again", is_flag=True, help="Also what was enqueued before.")
-@click.option("--hold", is_flag=True, help="Keep them back until `cosmosq release`.")
-@click.option("--after", multiple=True, metavar="JOB[,JOB]", help="Start once these have succeeded.")
-@click.option("--after-any", multiple=True, metavar="JOB[,JOB]", help="Start once these have ended, however.")
+@priority_option()
+@host_option()
+@click.option("--at", metavar="WHEN", help="Start none before: 22:00, 2026-12-01T01:00, +2h.")
+@zone_option("--at")
+@label_option
+@again_option
+@hold_option
+@after_option("--after", "Start once these have succeeded")
+@after_option("--after-any", "Start once these have ended, however")
 @click.option("--dry-run", is_flag=True, help="Say what a sweep would queue, and queue nothing.")
-@click.option("--yes", is_flag=True, help="Also a sweep of more than 100,000 jobs.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@yes_option
+@ARRAY
 @click.option("--firing", hidden=True, help="NAME@TIME of the schedule that this is done for.")
 @click.option("--only-check", is_flag=True, hidden=True, help="Say nothing but what is wrong, and queue nothing.")
 @click.pass_obj

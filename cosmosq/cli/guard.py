@@ -10,6 +10,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.errors import CosmosqError, InternalError, StorageFailed
+from cosmosq.spelling import nearest
 
 INTERRUPTED = 130
 
@@ -62,5 +63,11 @@ def _internal(error: Exception, debug: bool) -> int:
 
 def _show_usage(error: click.ClickException) -> None:
     context = getattr(error, "ctx", None)
-    hint = f" (see `{context.command_path} --help`)" if context is not None else ""
-    output.fail(f"{error.format_message()}{hint}")
+    see = f"`{context.command_path} --help`" if context is not None else ""
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        names = [name for option in context.command.get_params(context) for name in option.opts]
+        # All of them begin with dashes, which make none of them alike.
+        hint = nearest(error.option_name.lstrip("-"), names)
+        output.fail(f"{error.option_name} is no option{hint}: {see} lists them")
+    else:
+        output.fail(f"{error.format_message().rstrip('.')}{f': see {see}' if see else ''}")

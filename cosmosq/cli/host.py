@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
 from cosmosq.cli.host_add import add
 from cosmosq.cli.host_shell import shell
 from cosmosq.cli.host_view import as_object, place_of, show_finding
+from cosmosq.cli.options import ARRAY, OBJECT, name_argument
+from cosmosq.cli.parsing import CommandGroup
 from cosmosq.errors import HostFailed, InvalidInput, Unreachable
 
 if TYPE_CHECKING:
     from cosmosq.session.site import Site
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def host() -> None:
     """Look after the machines that work.
 
@@ -28,11 +30,10 @@ def host() -> None:
 
 
 host.add_command(add)
-host.add_command(shell)
 
 
 @host.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:
     """List the hosts."""
@@ -49,8 +50,8 @@ def list_(app: App, as_json: bool) -> None:
 
 
 @host.command()
-@click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@name_argument(suggest.hosts, required=False)
+@OBJECT
 @click.pass_obj
 def show(app: App, name: str | None, as_json: bool) -> None:
     """Show the settings of host NAME, defaults included."""
@@ -62,11 +63,11 @@ def show(app: App, name: str | None, as_json: bool) -> None:
 
 
 @host.command()
-@click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@name_argument(suggest.hosts, required=False)
+@OBJECT
 @click.pass_obj
 def check(app: App, name: str | None, as_json: bool) -> None:
-    """Look whether host NAME can work, and say what to do where it cannot.
+    """Look whether host NAME can work, and say what helps where it cannot.
 
     Is it reachable, is its key known, does the login work; has it room, a GPU, the container, the engine's checkout
     and checkpoints, a Python with the packages; does its clock agree, and how fast is the way there.
@@ -93,9 +94,10 @@ def check(app: App, name: str | None, as_json: bool) -> None:
 
 
 @host.command()
-@click.argument("name")
+@name_argument(suggest.hosts)
+@OBJECT
 @click.pass_obj
-def remove(app: App, name: str) -> None:
+def remove(app: App, name: str, as_json: bool) -> None:
     """Take host NAME out of cosmosq.toml.
 
     No job may wait for it or run there, and no session may be open. What lies on the host stays, and so does its key.
@@ -103,9 +105,13 @@ def remove(app: App, name: str) -> None:
     from cosmosq import hostfile
 
     edit = hostfile.removing(app.workspace.config_path, name)
+    removed = as_object(app.config, app.config.host(name))
     _refuse_in_use(app, name)
     edit.write()
-    output.say(f"host {name} is removed from {app.workspace.config_path}")
+    if as_json:
+        output.emit_json(removed)
+    else:
+        output.say(f"host {name} is removed from {app.workspace.config_path}")
 
 
 def _refuse_in_use(app: App, name: str) -> None:
@@ -127,9 +133,9 @@ def _refuse_in_use(app: App, name: str) -> None:
 
 
 @host.command()
-@click.argument("name", required=False)
-@click.option("--all", "ended", is_flag=True, help="Those that have ended, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@name_argument(suggest.hosts, required=False)
+@click.option("--all", "ended", is_flag=True, help="Also those that have ended.")
+@ARRAY
 @click.pass_obj
 def sessions(app: App, name: str | None, ended: bool, as_json: bool) -> None:
     """List the sessions that live on host NAME, and whose they are."""
@@ -145,8 +151,8 @@ def sessions(app: App, name: str | None, ended: bool, as_json: bool) -> None:
 
 
 @host.command()
-@click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@name_argument(suggest.hosts, required=False)
+@ARRAY
 @click.pass_obj
 def clean(app: App, name: str | None, as_json: bool) -> None:
     """Remove this workspace's containers on host NAME whose session has ended.
@@ -161,6 +167,9 @@ def clean(app: App, name: str | None, as_json: bool) -> None:
         output.emit_json([asdict(each) for each in swept])
     else:
         output.say(f"{len(swept)} containers removed" + "".join(f"\n{each.container}" for each in swept))
+
+
+host.add_command(shell)
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
 from cosmosq.cli.host_view import as_object
+from cosmosq.cli.options import OBJECT
 from cosmosq.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -21,15 +22,20 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.argument("target", metavar="USER@ADDRESS[:PORT]")
-@click.option("--identity", metavar="FILE", help="Private key to log in with.")
-@click.option("--engine", metavar="ENGINE", help="simulated or cosmos_transfer1; the latter where --checkout is given.")
+@click.option("--identity", metavar="FILE", shell_complete=suggest.files, help="The private key to log in with.")
+@click.option(
+    "--engine",
+    metavar="ENGINE",
+    shell_complete=suggest.engines,
+    help="simulated or cosmos_transfer1; by default the latter where --checkout is given.",
+)
 @click.option("--checkout", metavar="PATH", help="The cosmos-transfer1 checkout on the host.")
-@click.option("--root", metavar="PATH", help="Folder on the host for everything of cosmosq; by default ~/cosmosq.")
+@click.option("--root", metavar="PATH", help="The folder on the host for everything of cosmosq; by default ~/cosmosq.")
 @click.option("--python", metavar="PATH", help="The Python on the host that has the engine's packages.")
-@click.option("--container", metavar="ENGINE", help="docker, or another container engine; or none.")
+@click.option("--container", metavar="PROGRAM", help="docker or podman; by default none.")
 @click.option("--image", metavar="IMAGE", help="The container's image.")
 @click.option("--accept-key", is_flag=True, help="Agree to unknown host keys without being asked.")
-@click.option("--json", "as_json", is_flag=True, help="Print the host as an object.")
+@OBJECT
 @click.pass_obj
 def add(
     app: App,

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cosmosq.cli import suggest
 from cosmosq.cli.app import App
+from cosmosq.cli.options import name_argument
 from cosmosq.errors import InvalidInput, NotFound
 
 if TYPE_CHECKING:
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", required=False)
+@name_argument(suggest.hosts, required=False)
 @click.pass_obj
 def shell(app: App, name: str | None) -> None:
     """Open a shell on host NAME with the system's ssh.

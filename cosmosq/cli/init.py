@@ -5,19 +5,24 @@ from pathlib import Path
 import click
 
 from cosmosq.cli import output
+from cosmosq.cli.options import OBJECT
 from cosmosq.errors import InvalidInput
 from cosmosq.paths import Workspace
 
 
 @click.command()
-@click.argument("directory", type=click.Path(path_type=Path), default=".")
-def init(directory: Path) -> None:
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), metavar="[DIR]", default=".")
+@OBJECT
+def init(directory: Path, as_json: bool) -> None:
     """Make a workspace.
 
-    DIRECTORY (by default the current one) gets `cosmosq.toml` and `.cosmosq/`. The settings it writes have a host
+    DIR (by default the current one) gets `cosmosq.toml` and `.cosmosq/`. The settings it writes have a host
     `sim`: the simulated engine on this machine.
     """
     workspace = create(directory)
+    if as_json:
+        output.emit_json({"workspace": str(workspace.root)})
+        return
     output.say(f"workspace {workspace.root}: next, `cosmosq clip add`, `prompt add`, `enqueue` and `worker`")
 
 

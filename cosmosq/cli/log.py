@@ -11,6 +11,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import job_argument
 from cosmosq.cli.selection import named_jobs
 from cosmosq.errors import InvalidInput, JobFailed, NotFound
 from cosmosq.status import ENDED, Status
@@ -23,7 +24,7 @@ _FOLLOW_S = 0.3
 
 
 @click.command()
-@click.argument("job")
+@job_argument
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job has ended; exit code 1 if it failed.")
 @click.pass_obj
 def log(app: App, job: str, follow: bool) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, jobs_argument
 from cosmosq.cli.selection import named_jobs
 from cosmosq.errors import InvalidInput, NotMeasured
+from cosmosq.status import Status
 
 if TYPE_CHECKING:
     from cosmosq.measure_jobs import Done
@@ -22,11 +24,13 @@ ALONE_S = 3600.0
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, metavar="[JOB…]")
+@jobs_argument(Status.SUCCEEDED)
 @click.option("--pending", is_flag=True, help="All jobs whose videos lack measurements.")
 @click.option("--again", is_flag=True, help="Also what has been measured before.")
-@click.option("--only", multiple=True, metavar="NAME", help="This measure only; may be repeated.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option(
+    "--only", multiple=True, metavar="NAME", shell_complete=suggest.measures, help="This measure only; may be repeated."
+)
+@ARRAY
 @click.option("--background", type=int, hidden=True, help="Beside the worker with this pid.")
 @click.pass_obj
 def measure(

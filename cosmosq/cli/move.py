@@ -2,18 +2,25 @@
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, jobs_argument
 from cosmosq.cli.selection import named_jobs
 from cosmosq.errors import InvalidInput
+from cosmosq.status import Status
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB…")
+@jobs_argument(Status.QUEUED, Status.RUNNING, required=True)
 @click.option("--first", is_flag=True, help="Before all others of their host, whatever the priority of those.")
 @click.option("--last", is_flag=True, help="Behind all others of their host.")
-@click.option("--before", metavar="JOB", help="Right before this one, with its priority.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option(
+    "--before",
+    metavar="JOB",
+    shell_complete=suggest.jobs(Status.QUEUED),
+    help="Right before this one, with its priority.",
+)
+@ARRAY
 @click.pass_obj
 def move(app: App, jobs: tuple[str, ...], first: bool, last: bool, before: str | None, as_json: bool) -> None:
     """Move jobs within the line.

@@ -7,6 +7,8 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY
+from cosmosq.cli.parsing import CommandGroup
 from cosmosq.errors import NotDelivered, NotFound
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 _TEXT = "this is a test: nothing happened"
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def notify() -> None:
     """Be told of what happens.
 
@@ -25,7 +27,7 @@ def notify() -> None:
 
 
 @notify.command()
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def test(app: App, as_json: bool) -> None:
     """Send a test alarm now, once on every way.
@@ -69,8 +71,10 @@ def _send(way: "Way", message: "Message") -> str | None:
 
 
 @notify.command(name="list")
-@click.option("-n", "--newest", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="How many.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option(
+    "-n", "--newest", type=click.IntRange(1), default=20, show_default=True, metavar="N", help="Only the newest N."
+)
+@ARRAY
 @click.pass_obj
 def list_(app: App, newest: int, as_json: bool) -> None:
     """List the last alarms, oldest first, and who was told."""

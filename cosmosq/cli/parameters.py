@@ -3,10 +3,11 @@
 import click
 
 from cosmosq.cli import output
+from cosmosq.cli.options import ARRAY
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 def parameters(as_json: bool) -> None:
     """List the engine's parameters.
 

@@ -7,13 +7,17 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, jobs_argument
 from cosmosq.cli.selection import named_jobs
+from cosmosq.status import Status
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, required=True, metavar="JOB…")
-@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where they go.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@jobs_argument(Status.SUCCEEDED, required=True)
+@click.option(
+    "--to", "folder", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where the folders go."
+)
+@ARRAY
 @click.pass_obj
 def export(app: App, jobs: tuple[str, ...], folder: Path, as_json: bool) -> None:
     """Write jobs as folders that stand for themselves.
@@ -36,7 +40,7 @@ def export(app: App, jobs: tuple[str, ...], folder: Path, as_json: bool) -> None
 
 @click.command(name="import")
 @click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="DIR…")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def import_(app: App, folders: tuple[Path, ...], as_json: bool) -> None:
     """Take exported jobs into this workspace.

@@ -8,16 +8,17 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, host_option, json_option
 
 if TYPE_CHECKING:
     from cosmosq.models import Pause
 
 
 @click.command()
-@click.option("--host", metavar="HOST", help="This host only; otherwise all.")
+@host_option("This host only; otherwise all.")
 @click.option("--now", "at_once", is_flag=True, help="Stop what is generated as well; it is queued again.")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for those who look at `status`.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def pause(app: App, host: str | None, at_once: bool, reason: str, as_json: bool) -> None:
     """Let nothing new start.
@@ -38,8 +39,8 @@ def pause(app: App, host: str | None, at_once: bool, reason: str, as_json: bool)
 
 
 @click.command()
-@click.option("--host", metavar="HOST", help="This host only; otherwise all.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects: the pauses that were lifted.")
+@host_option("This host only; otherwise all.")
+@json_option("an array of objects, the pauses that were lifted")
 @click.pass_obj
 def resume(app: App, host: str | None, as_json: bool) -> None:
     """Lift pauses.

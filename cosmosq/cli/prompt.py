@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, OBJECT, json_option, prompts_argument, settings_option
+from cosmosq.cli.parsing import CommandGroup
 from cosmosq.cli.reading import read_text
 from cosmosq.cli.selection import parse_pairs, show_pairs
 from cosmosq.cli.upsample import upsample
@@ -17,22 +19,25 @@ if TYPE_CHECKING:
     from cosmosq.upsampling import Made
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def prompt() -> None:
     """Record prompts, or import controlnet specs."""
 
 
-prompt.add_command(upsample)
-
-
 @prompt.command()
 @click.argument("text", required=False)
-@click.option("--from", "source", metavar="FILE", help="Many prompts: a text a line, or JSONL; `-` reads stdin.")
-@click.option("--clip", metavar="CLIP", help="The clip they are for.")
-@click.option("--name", metavar="NAME", help="A name beside the id.")
+@click.option(
+    "--from",
+    "source",
+    metavar="FILE|-",
+    shell_complete=suggest.files,
+    help="Many prompts: a text a line, or JSONL; - is stdin.",
+)
+@click.option("--clip", metavar="CLIP", shell_complete=suggest.clips, help="The clip that is guided by it.")
+@click.option("--name", metavar="NAME", help="A name beside its id.")
 @click.option("--negative", metavar="TEXT", help="What the video should not look like.")
-@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of its own.")
-@click.option("--json", "as_json", is_flag=True, help="Print the prompt as an object, many as an array.")
+@settings_option("A parameter of its own")
+@json_option("an object, with --from an array of objects")
 @click.pass_obj
 def add(
     app: App,
@@ -123,11 +128,16 @@ def _draft(row: dict[str, object], clip: str | None, negative: str | None, param
 
 @prompt.command(name="import")
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC.json…", type=click.Path(path_type=Path))
-@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the videos that specs name.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option(
+    "--root", type=click.Path(path_type=Path), metavar="DIR", help="The folder of the videos that specs name."
+)
+@ARRAY
 @click.pass_obj
 def import_(app: App, specs: tuple[Path, ...], root: Path | None, as_json: bool) -> None:
-    """Record what controlnet specs ask for, as transfer.py would take them: prompt, parameters and videos."""
+    """Record what controlnet specs ask for.
+
+    Prompt, parameters and videos, as NVIDIA's transfer.py would take them.
+    """
     from cosmosq import prompts
     from cosmosq.moments import utc_now
 
@@ -142,8 +152,8 @@ def import_(app: App, specs: tuple[Path, ...], root: Path | None, as_json: bool)
 
 
 @prompt.command(name="list")
-@click.option("--upsampled", is_flag=True, help="Only those that were made out of others.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option("--upsampled", is_flag=True, help="Only those that were made of others.")
+@ARRAY
 @click.pass_obj
 def list_(app: App, upsampled: bool, as_json: bool) -> None:
     """List the prompts."""
@@ -158,11 +168,11 @@ def list_(app: App, upsampled: bool, as_json: bool) -> None:
 
 
 @prompt.command()
-@click.argument("reference", metavar="PROMPT")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@click.argument("reference", metavar="PROMPT", shell_complete=suggest.prompts)
+@OBJECT
 @click.pass_obj
 def show(app: App, reference: str, as_json: bool) -> None:
-    """Show PROMPT, named by id, the beginning of one, or name.
+    """Show PROMPT, named by its id, the beginning of that, or its name.
 
     Of one that was upsampled also its original, and what changed: `[-went-]{+came+}`.
     """
@@ -204,11 +214,18 @@ def _how(made: "Made") -> dict[str, object]:
 
 
 @prompt.command()
-@click.argument("references", nargs=-1, required=True, metavar="PROMPT…")
+@prompts_argument("references", required=True)
+@ARRAY
 @click.pass_obj
-def remove(app: App, references: tuple[str, ...]) -> None:
+def remove(app: App, references: tuple[str, ...], as_json: bool) -> None:
     """Forget prompts that no job uses."""
     from cosmosq import prompts
 
-    prompts.remove(app.ledger, references)
-    output.say(f"{len(references)} forgotten")
+    removed = prompts.remove(app.ledger, references)
+    if as_json:
+        output.emit_json([record.as_json() for record in removed])
+    else:
+        output.say(f"{len(removed)} forgotten")
+
+
+prompt.add_command(upsample)

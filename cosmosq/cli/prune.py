@@ -8,6 +8,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, hosts_option
 from cosmosq.errors import CosmosqError, InvalidInput
 
 if TYPE_CHECKING:
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--older-than", required=True, metavar="SPAN", help="Ended so long ago: 30d, 12h.")
+@click.option("--older-than", required=True, metavar="SPAN", help="What ended so long ago: 30d, 12h.")
 @click.option("--keep-rated", is_flag=True, help="Keep the results of jobs with stars, or that were picked.")
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only what lies on this host.")
+@hosts_option("Only what lies on this host; may be repeated.")
 @click.option("--no-hosts", is_flag=True, help="Only outputs/ here.")
 @click.option("--dry-run", is_flag=True, help="Say what would go, and touch nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def prune(
     app: App, older_than: str, keep_rated: bool, hosts: tuple[str, ...], no_hosts: bool, dry_run: bool, as_json: bool

@@ -5,24 +5,39 @@ from typing import Any
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
+from cosmosq.cli.options import json_option
 from cosmosq.cli.selection import named_jobs
 from cosmosq.errors import InvalidInput
+from cosmosq.status import Status
 
 _STARS = ("1", "2", "3", "4", "5")
 _SHOWN = 20
 
 
 @click.command()
-@click.argument("words", nargs=-1, metavar="[JOB…] [1..5]")
+@click.argument("words", nargs=-1, metavar="[JOB…] [1..5]", shell_complete=suggest.jobs(Status.SUCCEEDED))
 @click.option("--note", metavar="TEXT", help="Why; an empty text takes the note away.")
 @click.option("--pick", "verdict", flag_value="pick", help="A video to go on with.")
 @click.option("--reject", "verdict", flag_value="reject", help="A video to forget.")
 @click.option("--clear", is_flag=True, help="Take the jobs' ratings away.")
-@click.option("--compare", "pair", nargs=2, metavar="BETTER WORSE", help="Say which of two jobs' videos is better.")
-@click.option("--import", "source", metavar="FILE|-", help="Take over what the report's page exported; - is stdin.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was recorded.")
+@click.option(
+    "--compare",
+    "pair",
+    nargs=2,
+    metavar="BETTER WORSE",
+    shell_complete=suggest.jobs(Status.SUCCEEDED),
+    help="Say which of two jobs' videos is better.",
+)
+@click.option(
+    "--import",
+    "source",
+    metavar="FILE|-",
+    shell_complete=suggest.files,
+    help="Take over what the report's page exported; - is stdin.",
+)
+@json_option("an array of objects, with --compare or --import an object")
 @click.pass_obj
 def rate(
     app: App,

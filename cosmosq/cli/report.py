@@ -9,6 +9,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import json_option
 from cosmosq.cli.report_groups import Question, answer, question_options, write_csv
 from cosmosq.cli.report_page import Wanted, page_options, write_page
 from cosmosq.cli.selection import Criteria, filter_options
@@ -39,7 +40,7 @@ _SHOWN_RANGES, _SHOWN_SCORES = 12, 10
     help="Write one line a job, or the table that was asked for; - is stdout.",
 )
 @page_options
-@click.option("--json", "as_json", is_flag=True, help="Print the totals, or the table, as an object.")
+@json_option("the totals, or the table, as an object")
 @click.pass_obj
 def report(
     app: App, criteria: Criteria, question: Question, csv_path: Path | None, wanted: Wanted, as_json: bool

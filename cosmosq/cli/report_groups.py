@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosmosq.cli import output
-from cosmosq.cli.selection import F, with_options
+from cosmosq.cli import output, suggest
+from cosmosq.cli.options import F, with_options
 from cosmosq.errors import InvalidInput
 from cosmosq.report.durations import duration
 
@@ -71,9 +71,19 @@ def question_options(command: F) -> F:
         return command(*args, question=question, **rest)
 
     options = (
-        click.option("--by", metavar="KEY[,KEY…]", help="Group the jobs by parameters, prompt, clip, host, day, …"),
         click.option(
-            "--measure", "measures", multiple=True, metavar="NAME", help="Tell of this measure, with its spread."
+            "--by",
+            metavar="KEY[,KEY…]",
+            shell_complete=suggest.keys,
+            help="Group the jobs by parameters, prompt, clip, host, day, …",
+        ),
+        click.option(
+            "--measure",
+            "measures",
+            multiple=True,
+            metavar="NAME",
+            shell_complete=suggest.quantities,
+            help="Tell of this measure, with its spread; may be repeated.",
         ),
         click.option(
             "--bins", type=click.IntRange(1, MOST_BINS), metavar="N", help="Put numbers into N ranges of equal width."

@@ -4,24 +4,22 @@ import os
 import sys
 import time
 import webbrowser
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
-from cosmosq.cli.selection import with_options
+from cosmosq.cli.options import F, with_options
+from cosmosq.cli.parsing import OneOf
 from cosmosq.errors import InvalidInput
 
 if TYPE_CHECKING:
     from cosmosq.report.page import Contents, Options
     from cosmosq.report.query import Filter
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 LAYOUTS = ("parameter", "time", "prompt")
 MANY = 5000
@@ -83,10 +81,11 @@ def page_options(command: F) -> F:
         ),
         click.option(
             "--layout",
-            type=click.Choice(LAYOUTS),
+            type=OneOf(LAYOUTS),
+            metavar="BY",
             default="parameter",
             show_default=True,
-            help="What page and mosaic are laid out by.",
+            help="What page and mosaic are laid out by: parameter, time or prompt.",
         ),
         click.option("--watch", is_flag=True, help="Renew the page as results come, until Ctrl-C."),
         click.option("--open", "show", is_flag=True, help="Open the page in a browser."),

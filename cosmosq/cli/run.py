@@ -9,6 +9,7 @@ from cosmosq.cli import output
 from cosmosq.cli.app import App
 from cosmosq.cli.enqueue import Placement, place, tell
 from cosmosq.cli.guard import INTERRUPTED
+from cosmosq.cli.options import ARRAY, again_option, host_option, label_option, prompts_argument, settings_option
 from cosmosq.cli.selection import parse_pairs
 from cosmosq.cli.wait import raise_for_failures
 from cosmosq.cli.worker import work
@@ -21,19 +22,19 @@ STANDSTILL_S = 3.0
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="PROMPT…")
-@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of these jobs.")
+@prompts_argument("names", required=True)
+@settings_option("A parameter of these jobs")
 @click.option(
     "--upscale",
     is_flag=False,
     flag_value="",
     metavar="[WEIGHT]",
-    help="Upscale each result too; put a weight right behind it as in --upscale=0.5.",
+    help="Upscale each video too; put a weight right behind it, as in --upscale=0.5.",
 )
-@click.option("--host", metavar="HOST", help="The host; by default the workspace's default_host.")
-@click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
-@click.option("--again", is_flag=True, help="Also what was enqueued before.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@host_option()
+@label_option
+@again_option
+@ARRAY
 @click.pass_obj
 def run(
     app: App,

@@ -3,19 +3,23 @@
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from cosmosq.cli import output, schedule_view
+from cosmosq.cli import output, schedule_view, suggest
 from cosmosq.cli.app import App
 from cosmosq.cli.enqueue import enqueue
+from cosmosq.cli.options import ARRAY, OBJECT, name_argument, zone_option
+from cosmosq.cli.parsing import CommandGroup, OneOf
 from cosmosq.cli.selection import parse_labels
 from cosmosq.errors import InvalidInput, NotFound
 
-_NAME = click.argument("name", metavar="NAME")
+_NAME = name_argument(suggest.schedules)
+_NICKNAMES = suggest.words("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def schedule() -> None:
     """Enqueue again and again: each night, each Monday.
 
@@ -24,27 +28,30 @@ def schedule() -> None:
 
 
 @schedule.command()
-@_NAME
-@click.argument("expression", metavar="WHEN")
-@click.argument("line", nargs=-1, required=True, metavar="-- enqueue …")
-@click.option("--tz", metavar="ZONE", help="Where WHEN is meant, as Europe/Berlin; by default where this machine is.")
+@click.argument("name")
+@click.argument(
+    "expression", metavar="CRON", shell_complete=suggest.words("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+)
+@click.argument("line", nargs=-1, required=True, metavar="-- enqueue …", shell_complete=suggest.words("enqueue"))
+@zone_option("CRON")
 @click.option(
     "--catch-up",
-    type=click.Choice(["skip", "once", "all"]),
+    type=OneOf(["skip", "once", "all"]),
+    metavar="HOW",
     default="once",
     show_default=True,
-    help="What becomes of times that are missed because no worker ran.",
+    help="What becomes of times that were missed because no worker ran: skip, once or all.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@OBJECT
 @click.pass_context
 def add(
     ctx: click.Context, name: str, expression: str, line: tuple[str, ...], tz: str | None, catch_up: str, as_json: bool
 ) -> None:
-    """Add a schedule.
+    """Add schedule NAME.
 
-    WHEN is a cron expression (minute, hour, day of the month, month, day of the week) or @hourly, @daily, @weekly,
-    @monthly or @yearly. Behind `--` comes any line of `cosmosq enqueue`; it is tried out now, and run in this folder
-    when the time has come: `cosmosq schedule add nightly '0 22 * * 1-5' -- enqueue --sweep overnight.yaml --again`.
+    CRON is an expression of five fields (minute, hour, day of the month, month, day of the week), or @hourly, @daily,
+    @weekly, @monthly or @yearly. Behind `--` comes any line of `cosmosq enqueue`; it is tried out now, and run in this
+    folder when the time has come: `cosmosq schedule add nightly '0 22 * * 1-5' -- enqueue --sweep night.yaml --again`.
     """
     from cosmosq import cron, schedules
     from cosmosq.moments import local_zone, parse_zone, utc_now
@@ -95,7 +102,7 @@ def _checked(ctx: click.Context, line: Sequence[str]) -> list[str]:
 
 
 @schedule.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:
     """List the schedules: the next three times of each, its last one and what that queued."""
@@ -112,9 +119,16 @@ def list_(app: App, as_json: bool) -> None:
 
 
 @schedule.command(name="next")
-@click.argument("names", nargs=-1, metavar="[NAME…]")
-@click.option("-n", "count", type=click.IntRange(1, 1000), default=10, show_default=True, help="How many times.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.argument("names", nargs=-1, metavar="[NAME…]", shell_complete=suggest.schedules)
+@click.option(
+    *("-n", "--count"),
+    type=click.IntRange(1, 1000),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="So many times.",
+)
+@ARRAY
 @click.pass_obj
 def next_(app: App, names: tuple[str, ...], count: int, as_json: bool) -> None:
     """Say what fires next, of all schedules or of some."""
@@ -143,50 +157,71 @@ def next_(app: App, names: tuple[str, ...], count: int, as_json: bool) -> None:
     output.emit_table(["when", "in", "name", "line"], rows)
 
 
+def _record(app: App, name: str) -> dict[str, Any]:
+    from cosmosq import schedules
+    from cosmosq.moments import utc_now
+
+    (record,) = schedules.records(app.ledger, utc_now(), [name])
+    return record.as_json()
+
+
 @schedule.command()
 @_NAME
+@OBJECT
 @click.pass_obj
-def enable(app: App, name: str) -> None:
-    """Let a schedule fire again, from now on."""
+def enable(app: App, name: str, as_json: bool) -> None:
+    """Let schedule NAME fire again, from now on."""
     from cosmosq import schedules
     from cosmosq.moments import utc_now
 
     now = utc_now()
     schedules.enable(app.ledger, name, now)
-    (enabled,) = schedules.records(app.ledger, now, [name], upcoming=1)
+    (enabled,) = schedules.records(app.ledger, now, [name])
+    if as_json:
+        output.emit_json(enabled.as_json())
+        return
     output.say(
-        f"{name} is enabled" + "".join(f", next at {schedule_view.clock(t, enabled.zone)}" for t in enabled.next_at)
+        f"{name} is enabled" + "".join(f", next at {schedule_view.clock(t, enabled.zone)}" for t in enabled.next_at[:1])
     )
 
 
 @schedule.command()
 @_NAME
+@OBJECT
 @click.pass_obj
-def disable(app: App, name: str) -> None:
-    """Keep a schedule from firing until it is enabled."""
+def disable(app: App, name: str, as_json: bool) -> None:
+    """Keep schedule NAME from firing until it is enabled."""
     from cosmosq import schedules
 
     schedules.disable(app.ledger, name)
+    if as_json:
+        output.emit_json(_record(app, name))
+        return
     output.say(f"{name} is disabled: `cosmosq schedule enable {name}` lets it fire again")
 
 
 @schedule.command()
 @_NAME
+@OBJECT
 @click.pass_obj
-def remove(app: App, name: str) -> None:
-    """Forget a schedule and its firings; the jobs that it queued stay."""
+def remove(app: App, name: str, as_json: bool) -> None:
+    """Forget schedule NAME and its firings; the jobs that it queued stay."""
     from cosmosq import schedules
 
+    record = _record(app, name)
     schedules.remove(app.ledger, name)
+    if as_json:
+        output.emit_json(record)
+        return
     output.say(f"{name} is forgotten; its jobs stay: `cosmosq status --label schedule={name}`")
 
 
 @schedule.command()
 @_NAME
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_context
 def run(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Enqueue now what a schedule enqueues, whenever it is due, enabled or not."""
+    """Enqueue now what schedule NAME enqueues, whenever it is due, enabled or not."""
     from cosmosq import schedules
 
     app: App = ctx.obj

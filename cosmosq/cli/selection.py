@@ -1,17 +1,19 @@
 """Naming jobs on the command line: ids, ranges, `--all` and filters."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
+from cosmosq.cli import suggest
 from cosmosq.cli.app import App
+from cosmosq.cli.options import F, with_options
+from cosmosq.cli.parsing import OneOf
 from cosmosq.errors import InvalidInput, NotFound
+from cosmosq.spelling import nearest
 from cosmosq.status import Status
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _RANGE = re.compile(r"(\d{1,15})(?:-(\d{1,15}))?")
 _LARGEST_RANGE = 100_000
@@ -37,9 +39,9 @@ class Criteria:
             ids=ids,
             statuses=self.statuses or statuses,
             prompt_id=_prompt_id(app, self.prompt) if self.prompt else None,
-            labels=parse_pairs(self.labels, "--label"),
+            labels=_labels(app, self.labels),
             sweep=_sweep_name(app, self.sweep) if self.sweep else None,
-            host=app.config.host(self.host).name if self.host else None,
+            host=_host_name(app, self.host) if self.host else None,
             since=_moment(self.since),
             until=_moment(self.until),
         )
@@ -49,6 +51,18 @@ def _prompt_id(app: App, reference: str) -> str:
     from cosmosq import prompts
 
     return prompts.get(app.ledger, reference).id
+
+
+def _labels(app: App, pairs: Sequence[str]) -> dict[str, str]:
+    """As they were given: no job needs to have them, but one may be misspelt."""
+    from cosmosq.report import names
+
+    wanted = parse_pairs(pairs, "--label")
+    known = [label for label, _ in names.labels(app.ledger.path)] if wanted else []
+    for label in (f"{key}={value}" for key, value in wanted.items()):
+        if label not in known and (hint := nearest(label, known)):
+            app.hint(f"no job has the label {label}{hint}")
+    return wanted
 
 
 def _moment(text: str | None) -> Any:
@@ -62,6 +76,19 @@ def _sweep_name(app: App, name: str) -> str:
 
     with app.ledger.read() as session:
         return sweeps.get(session, name).name
+
+
+def _host_name(app: App, name: str) -> str:
+    """A host of cosmosq.toml, or one that only jobs still name: it was removed, or they were imported."""
+    from sqlalchemy import select
+
+    from cosmosq.models import Job
+
+    if name not in app.config.hosts:
+        with app.ledger.read() as session:
+            if session.scalar(select(Job.host).where(Job.host == name).limit(1)) is not None:
+                return name
+    return app.config.host(name).name
 
 
 def filter_options(command: F) -> F:
@@ -85,12 +112,22 @@ def filter_options(command: F) -> F:
 
     options = (
         click.option(
-            "--status", multiple=True, type=click.Choice([s.value for s in Status]), help="Only jobs of this status."
+            "--status",
+            multiple=True,
+            type=OneOf([s.value for s in Status]),
+            metavar="STATUS",
+            help="Only jobs of this status; may be repeated.",
         ),
-        click.option("--prompt", metavar="PROMPT", help="Only jobs of this prompt."),
-        click.option("--label", multiple=True, metavar="K=V", help="Only jobs with this label."),
-        click.option("--sweep", metavar="NAME", help="Only jobs of this sweep."),
-        click.option("--host", metavar="HOST", help="Only jobs of this host."),
+        click.option("--prompt", metavar="PROMPT", shell_complete=suggest.prompts, help="Only jobs of this prompt."),
+        click.option(
+            "--label",
+            multiple=True,
+            metavar="KEY=VALUE",
+            shell_complete=suggest.labels,
+            help="Only jobs with this label; may be repeated.",
+        ),
+        click.option("--sweep", metavar="NAME", shell_complete=suggest.sweeps, help="Only jobs of this sweep."),
+        click.option("--host", metavar="HOST", shell_complete=suggest.hosts_of_jobs, help="Only jobs of this host."),
         click.option(
             "--since",
             metavar="WHEN",
@@ -99,16 +136,6 @@ def filter_options(command: F) -> F:
         click.option("--until", metavar="WHEN", help="Only jobs that did so before."),
     )
     return with_options(command, wrapper, options)
-
-
-def with_options(command: F, wrapper: Callable[..., Any], options: Sequence[Callable[[Any], Any]]) -> F:
-    """`wrapper` in place of the command, with these options behind the command's own."""
-    wrapper.__doc__, wrapper.__name__ = command.__doc__, command.__name__
-    decorated: Any = wrapper
-    decorated.__click_params__ = getattr(command, "__click_params__", [])
-    for option in reversed(options):
-        decorated = option(decorated)
-    return decorated  # type: ignore[no-any-return]
 
 
 def parse_pairs(pairs: Iterable[str], option: str) -> dict[str, str]:

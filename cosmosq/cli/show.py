@@ -1,23 +1,28 @@
 """`cosmosq show`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import OBJECT, job_argument
 from cosmosq.cli.rate import in_words
 from cosmosq.cli.selection import named_jobs, show_pairs
 from cosmosq.errors import InvalidInput
 from cosmosq.report.durations import duration
+from cosmosq.retries import Repeat
 from cosmosq.status import Phase, Status
+
+if TYPE_CHECKING:
+    from cosmosq.config import Config
 
 _TOLD_ELSEWHERE = ("attempt", "artifacts", "controls", "prompt")
 
 
 @click.command()
-@click.argument("job")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@job_argument
+@OBJECT
 @click.pass_obj
 def show(app: App, job: str, as_json: bool) -> None:
     """Show one job in full.
@@ -31,7 +36,7 @@ def show(app: App, job: str, as_json: bool) -> None:
         raise InvalidInput(f"{job} names {len(ids)} jobs: show one at a time")
     with app.ledger.read() as session:
         found = detail.job(session, ids[0])
-    found["repeat"] = app.config.repeat_of(found["error"]) if found["error"] else None
+    found["repeat"] = _repeat(found, app.config) if found["error"] else None
     if as_json:
         output.emit_json(found)
         return
@@ -42,13 +47,20 @@ def show(app: App, job: str, as_json: bool) -> None:
     _events(found["events"])
 
 
+def _repeat(job: dict[str, Any], config: "Config") -> Repeat:
+    """How the job is repeated after its error."""
+    # One that failed with retries left was found to be hopeless, e.g. out of memory with all models offloaded.
+    is_final = job["status"] == Status.FAILED and job["failures"] <= config.retries
+    return Repeat.NEVER if is_final else config.repeat_of(job["error"])
+
+
 def _fields(job: dict[str, Any], retries: int) -> None:
     output.emit_fields(
         {
             "job": job["id"],
             "status": job["status"],
             "error": ": ".join(word for word in (job["error"], job["message"]) if word),
-            "repeated": f"{job['repeat']}, {job['failures']} of {retries} retries used" if job["repeat"] else "",
+            "repeated": _repeated(job, retries),
             "not before": output.clock(job["due_at"]) if job["status"] in (Status.HELD, Status.QUEUED) else "",
             "kind": job["kind"],
             "prompt": f"{job['prompt_id']} {job['prompt_name'] or ''}",
@@ -71,6 +83,12 @@ def _fields(job: dict[str, Any], retries: int) -> None:
         output.emit("\ninputs")
         rows = [[needed["role"], needed["sha256"][:12], needed["path"]] for needed in job["inputs"]]
         output.emit_table(["role", "sha256", "path"], rows)
+
+
+def _repeated(job: dict[str, Any], retries: int) -> str:
+    if job["repeat"] in (None, Repeat.NEVER):
+        return job["repeat"] or ""
+    return f"{job['repeat']}, {job['failures']} of {retries} retries used"
 
 
 def _short(value: object) -> str:

@@ -9,6 +9,7 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import jobs_argument, json_option
 from cosmosq.cli.selection import Criteria, filter_options, named_jobs
 from cosmosq.cli.standing_view import pulses_of, say_pulses, say_standing, show_queue, standings
 from cosmosq.report.durations import duration
@@ -26,13 +27,13 @@ _IN_LINE = (Status.QUEUED, Status.RUNNING)
 
 
 @click.command()
-@click.argument("jobs", nargs=-1, metavar="[JOB…]")
+@jobs_argument()
 @filter_options
 @click.option("-n", "--newest", type=click.IntRange(1), metavar="N", help="Only the newest N; a table shows 50.")
 @click.option("--queue", is_flag=True, help="A line a host instead: its session, loads to come, time of the end.")
 @click.option("--line", is_flag=True, help="Only what runs and what is queued, in the order in which it will begin.")
 @click.option("--watch", is_flag=True, help="Renew the table until interrupted.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects, all jobs unless -n is given.")
+@json_option("an array of objects, of all jobs unless -n is given")
 @click.pass_obj
 def status(
     app: App,

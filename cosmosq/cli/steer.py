@@ -7,30 +7,34 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, jobs_argument
 from cosmosq.cli.selection import Criteria, chosen_jobs, filter_options
 from cosmosq.status import ENDED, UNSUCCESSFUL, Status
 
 
 def _jobs_command(
-    help_text: str, suitable: Sequence[Status], *, claimed: bool = False
+    help_text: str, suitable: Sequence[Status], *, claimed: bool = False, gone: bool = False
 ) -> Callable[[Callable[[App, list[int]], Any]], click.Command]:
-    """A command about jobs: ids, ranges or --all with filters, and --json; for `claimed` see `chosen_jobs`."""
+    """A command about jobs: ids, ranges or --all with filters, and --json.
+
+    Args:
+        claimed: see `chosen_jobs`.
+        gone: the jobs are not there afterwards, and are told as they were.
+    """
 
     def decorate(act: Callable[[App, list[int]], Any]) -> click.Command:
         @click.command(name=act.__name__, help=help_text)
-        @click.argument("jobs", nargs=-1, metavar="[JOB…]")
+        @jobs_argument(*suitable)
         @click.option("--all", "everything", is_flag=True, help="All jobs that suit, within the filters.")
         @filter_options
-        @click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+        @ARRAY
         @click.pass_obj
         def command(app: App, jobs: tuple[str, ...], everything: bool, criteria: Criteria, as_json: bool) -> None:
-            from cosmosq.report import query
-
             ids = chosen_jobs(app, jobs, everything, criteria, suitable, claimed=claimed)
+            before = _rows(app, ids) if gone and as_json else []
             words = act(app, ids)
             if as_json:
-                with app.ledger.read() as session:
-                    output.emit_json(query.jobs(session, query.Filter(ids=ids)) if ids else [])
+                output.emit_json(before if gone else _rows(app, ids))
             else:
                 output.say(words)
 
@@ -84,12 +88,20 @@ def release(app: App, ids: list[int]) -> str:
 @_jobs_command(
     "Forget jobs.\n\nThose that do not run, with all that was recorded of them; their output files stay.",
     (Status.HELD, Status.QUEUED, *ENDED),
+    gone=True,
 )
 def remove(app: App, ids: list[int]) -> str:
     from cosmosq import jobs
 
     jobs.remove(app.ledger, ids)
     return f"{len(ids)} forgotten"
+
+
+def _rows(app: App, ids: Sequence[int]) -> list[dict[str, Any]]:
+    from cosmosq.report import query
+
+    with app.ledger.read() as session:
+        return query.jobs(session, query.Filter(ids=ids)) if ids else []
 
 
 def _now() -> Any:

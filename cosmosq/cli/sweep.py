@@ -5,16 +5,30 @@ from pathlib import Path
 
 import click
 
-from cosmosq.cli import output, sweep_view
+from cosmosq.cli import output, suggest, sweep_view
 from cosmosq.cli.app import App
-from cosmosq.cli.enqueue import PRIORITY, Placement, place_sweep, plan_sweep
+from cosmosq.cli.enqueue import Placement, place_sweep, plan_sweep
 from cosmosq.cli.enqueue import show as show_jobs
+from cosmosq.cli.options import (
+    ARRAY,
+    OBJECT,
+    every_prompt_option,
+    hold_option,
+    host_option,
+    label_option,
+    name_argument,
+    priority_option,
+    prompts_argument,
+    settings_option,
+    yes_option,
+)
+from cosmosq.cli.parsing import CommandGroup
 from cosmosq.cli.steer import cancel as cancel_jobs
 from cosmosq.cli.steer import retry as retry_jobs
 from cosmosq.cli.sweep_input import Asked, read_sweep, sweep_options
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def sweep() -> None:
     """Look at sweeps, and go on with them.
 
@@ -23,14 +37,14 @@ def sweep() -> None:
 
 
 @sweep.command()
-@click.argument("file", metavar="FILE")
-@click.argument("names", nargs=-1, metavar="[PROMPT…]")
-@click.option("--all", "everything", is_flag=True, help="Every prompt.")
-@click.option("-s", "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of all jobs.")
+@click.argument("file", metavar="FILE|-", shell_complete=suggest.files)
+@prompts_argument("names")
+@every_prompt_option
+@settings_option("A parameter of these jobs")
 @sweep_options(with_file=False)
-@click.option("--host", metavar="HOST", help="The host; by default the workspace's default_host.")
-@click.option("--yes", is_flag=True, help="Also one of more than 100,000 jobs.")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@host_option()
+@yes_option
+@OBJECT
 @click.pass_obj
 def preview(
     app: App,
@@ -43,7 +57,7 @@ def preview(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Say what a sweep file would queue, and queue nothing.
+    """Say what the sweep in FILE would queue, and queue nothing.
 
     Values, number of jobs, what is there already, model loads, and what it will cost by what was made before.
     """
@@ -53,7 +67,7 @@ def preview(
 
 
 @sweep.command(name="list")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def list_(app: App, as_json: bool) -> None:
     """List the sweeps."""
@@ -83,11 +97,11 @@ def list_(app: App, as_json: bool) -> None:
 
 
 @sweep.command()
-@click.argument("name", metavar="NAME")
-@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+@name_argument(suggest.sweeps)
+@OBJECT
 @click.pass_obj
 def show(app: App, name: str, as_json: bool) -> None:
-    """Show a sweep: its text, its trials and their jobs."""
+    """Show sweep NAME: its text, its trials and their jobs."""
     from cosmosq.report import sweeps
 
     with app.ledger.read() as session:
@@ -108,25 +122,25 @@ def show(app: App, name: str, as_json: bool) -> None:
 
 
 @sweep.command()
-@click.argument("name", metavar="NAME")
+@name_argument(suggest.sweeps)
 @click.option(
     "-n",
-    "count",
+    "--count",
     type=click.IntRange(1, 1_000_000),
     required=True,
     metavar="N",
-    help="How many further trials, not counting repetitions with other seeds.",
+    help="So many further trials, not counting repetitions with other seeds.",
 )
-@click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Higher goes first.")
-@click.option("--label", multiple=True, metavar="K=V", help="A label to find them by.")
-@click.option("--hold", is_flag=True, help="Keep them back until `cosmosq release`.")
-@click.option("--yes", is_flag=True, help="Also more than 100,000 jobs.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@priority_option()
+@label_option
+@hold_option
+@yes_option
+@ARRAY
 @click.pass_obj
 def extend(
     app: App, name: str, count: int, priority: int, label: tuple[str, ...], hold: bool, yes: bool, as_json: bool
 ) -> None:
-    """Queue further trials of a sweep.
+    """Queue further trials of sweep NAME.
 
     They go on where the drawing ended; none is repeated.
     """
@@ -142,18 +156,18 @@ def extend(
 
 
 @sweep.command()
-@click.argument("name", metavar="NAME")
+@name_argument(suggest.sweeps)
 @click.option(
     "--csv",
     "path",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     metavar="FILE|-",
     required=True,
-    help="Where to; - is stdout.",
+    help="The file to write; - is stdout.",
 )
 @click.pass_obj
 def export(app: App, name: str, path: Path) -> None:
-    """Write a sweep's trials as CSV, a line a job.
+    """Write the trials of sweep NAME as CSV, a line a job.
 
     What varies and what came of it; `cosmosq enqueue --trials` takes the file back.
     """
@@ -170,20 +184,20 @@ def export(app: App, name: str, path: Path) -> None:
 
 
 @sweep.command()
-@click.argument("name", metavar="NAME")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@name_argument(suggest.sweeps)
+@ARRAY
 @click.pass_context
 def cancel(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Cancel a sweep's jobs that have not ended."""
+    """Cancel the jobs of sweep NAME that have not ended."""
     _steer(ctx, cancel_jobs, name, as_json)
 
 
 @sweep.command()
-@click.argument("name", metavar="NAME")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@name_argument(suggest.sweeps)
+@ARRAY
 @click.pass_context
 def retry(ctx: click.Context, name: str, as_json: bool) -> None:
-    """Queue a sweep's jobs again that ended without success."""
+    """Queue jobs of sweep NAME again that ended without success."""
     _steer(ctx, retry_jobs, name, as_json)
 
 

@@ -4,19 +4,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from cosmosq.cli import suggest
+from cosmosq.cli.options import F, with_options
 from cosmosq.cli.reading import read_text
-from cosmosq.cli.selection import parse_pairs, with_options
+from cosmosq.cli.selection import parse_pairs
 from cosmosq.errors import InvalidInput
 
 if TYPE_CHECKING:
     from cosmosq.sweep.definition import Definition
     from cosmosq.sweep.node import Path
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS = {
     "prompts": "PROMPT",
@@ -75,17 +75,40 @@ def sweep_options(*, with_file: bool = True) -> Callable[[F], F]:
             "parameters",
             multiple=True,
             metavar="NAME=HOW",
-            help="How a parameter varies, as shown above.",
+            shell_complete=suggest.varied,
+            help="How a parameter varies, as `guidance=3,5,7`; may be repeated.",
         ),
-        click.option("--trials", metavar="CSV", help="Trials of your own: a column a parameter, a line a trial."),
-        click.option("--method", metavar="METHOD", help="grid, random, sobol, lhs, one_at_a_time or repeat."),
-        click.option("-n", "--run-cap", type=click.IntRange(1), metavar="N", help="Number of trials."),
+        click.option(
+            "--trials",
+            metavar="FILE|-",
+            shell_complete=suggest.files,
+            help="Trials of your own in a CSV file: a column a parameter, a line a trial; - is stdin.",
+        ),
+        click.option(
+            "--method",
+            metavar="METHOD",
+            shell_complete=suggest.methods,
+            help="How trials are drawn: grid, random, sobol, lhs, one_at_a_time or repeat.",
+        ),
+        click.option("-n", "--run-cap", type=click.IntRange(1), metavar="N", help="So many trials."),
         click.option("--sweep-seed", type=click.IntRange(0), metavar="N", help="Seed of the drawing; by default 0."),
-        click.option("--order", metavar="ORDER", help="grouped, interleave or random."),
-        click.option("--name", metavar="NAME", help="Name of the sweep."),
+        click.option(
+            "--order",
+            metavar="ORDER",
+            shell_complete=suggest.orders,
+            help="In which order jobs are queued: grouped, interleave or random.",
+        ),
+        click.option("--name", metavar="NAME", help="Name of the sweep; by default that of its file."),
     ]
     if with_file:
-        options.insert(1, click.option("--sweep", "file", metavar="FILE", help="A sweep in a YAML file; - is stdin."))
+        source = click.option(
+            "--sweep",
+            "file",
+            metavar="FILE|-",
+            shell_complete=suggest.files,
+            help="A sweep in a YAML file; - is stdin.",
+        )
+        options.insert(1, source)
 
     def decorate(command: F) -> F:
         names = ["parameters", "trials", "method", "run_cap", "sweep_seed", "order", "name", *(["file"] * with_file)]

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cosmosq.cli import output
+from cosmosq.cli import output, suggest
 from cosmosq.cli.app import App
-from cosmosq.cli.enqueue import PRIORITY, Placement, place, show
+from cosmosq.cli.enqueue import Placement, place, show
 from cosmosq.cli.guard import INTERRUPTED
+from cosmosq.cli.options import ARRAY, again_option, host_option, priority_option, prompts_argument
 from cosmosq.engines.upsampling import AUTO, MOST_VARIANTS
 from cosmosq.errors import InvalidInput
 
@@ -20,7 +21,7 @@ _SHOWN = 20
 
 
 @click.command()
-@click.argument("references", nargs=-1, metavar="[PROMPT…]")
+@prompts_argument("references")
 @click.option("--all-missing", is_flag=True, help="Every prompt that was not upsampled yet.")
 @click.option(
     "--variants",
@@ -28,16 +29,23 @@ _SHOWN = 20
     default=1,
     show_default=True,
     metavar="N",
-    help="Answers a prompt.",
+    help="So many answers for each prompt.",
 )
-@click.option("--frames", metavar="WHICH", default="first", show_default=True, help="Which frames are shown.")
+@click.option(
+    "--frames",
+    metavar="WHICH",
+    default="first",
+    show_default=True,
+    shell_complete=suggest.words("first", "first-last", "spread"),
+    help="Which frames are shown.",
+)
 @click.option("--max-size", metavar="WxH", default=AUTO, show_default=True, help="The size that frames stay within.")
-@click.option("--priority", type=PRIORITY, default=0, show_default=True, help="Higher goes first.")
-@click.option("--host", metavar="HOST", help="The host; by default the workspace's default_host.")
-@click.option("--again", is_flag=True, help="Also what was asked before.")
+@priority_option()
+@host_option()
+@again_option
 @click.option("--dry-run", is_flag=True, help="Print size, frames and tokens for each prompt, and queue nothing.")
 @click.option("--follow", is_flag=True, help="Stay until they have ended; do the work here if no worker does.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@ARRAY
 @click.pass_obj
 def upsample(
     app: App,

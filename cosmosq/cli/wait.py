@@ -4,17 +4,22 @@ import click
 
 from cosmosq.cli import output
 from cosmosq.cli.app import App
+from cosmosq.cli.options import ARRAY, jobs_argument
 from cosmosq.cli.selection import Criteria, chosen_jobs, filter_options
 from cosmosq.errors import JobFailed, Unreachable
 from cosmosq.status import ENDED, UNSUCCESSFUL, Status
 
+_PENDING = tuple(status for status in Status if status not in ENDED)
+
 
 @click.command()
-@click.argument("jobs", nargs=-1, metavar="[JOB…]")
+@jobs_argument(*_PENDING)
 @click.option("--all", "everything", is_flag=True, help="All jobs that have not ended, within the filters.")
 @filter_options
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="S", help="Give up after S seconds; exit code 4.")
-@click.option("--json", "as_json", is_flag=True, help="Print an array of objects.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), metavar="S", help="Give up after so many seconds; exit code 4."
+)
+@ARRAY
 @click.pass_obj
 def wait(
     app: App, jobs: tuple[str, ...], everything: bool, criteria: Criteria, timeout: float | None, as_json: bool
@@ -26,7 +31,7 @@ def wait(
     from cosmosq.cli.follow import follow_until_ended
     from cosmosq.report import query
 
-    ids = chosen_jobs(app, jobs, everything, criteria, [status for status in Status if status not in ENDED])
+    ids = chosen_jobs(app, jobs, everything, criteria, _PENDING)
     found = follow_until_ended(app, ids, timeout) if ids else {}
     if as_json:
         with app.ledger.read() as session:

@@ -9,6 +9,7 @@ import click
 from cosmosq.cli import output
 from cosmosq.cli.app import App
 from cosmosq.cli.guard import INTERRUPTED
+from cosmosq.cli.options import hosts_option
 from cosmosq.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Serve this host only; may be repeated.")
+@hosts_option("Serve this host only; may be repeated.")
 @click.option("--until-empty", is_flag=True, help="Stop when no job can start and none runs.")
 @click.option(
     "--window",
     "windows",
     multiple=True,
     metavar="FROM-TO[@ZONE]",
-    help="Start jobs between these times alone, whatever cosmosq.toml says; `always` for at any time. May be repeated.",
+    help="Start jobs between these times alone, whatever cosmosq.toml says; `always` is at any time; may be repeated.",
 )
-@click.option("--until", metavar="TIME", help="Start nothing after this time, and end: 07:00, 2026-12-01T01:00, +8h.")
-@click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="Begin so many jobs and end.")
+@click.option("--until", metavar="WHEN", help="Start nothing after 07:00, 2026-12-01T01:00 or +8h, and end.")
+@click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="Begin so many jobs, and end.")
 @click.option(
     "--max-gpu-hours",
     type=click.FloatRange(0, min_open=True),
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     default=0.2,
     show_default=True,
     metavar="S",
-    help="Seconds between two looks at a running session.",
+    help="So many seconds between two looks at a running session.",
 )
 @click.option("--install", is_flag=True, help="Write the file of a service that does this, and say how to enable it.")
 @click.option("--print", "print_only", is_flag=True, help="With --install: only show that file.")

@@ -4,9 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
 
-from cosmosq.engines.parameter import Value, Values, nearest
+from cosmosq.engines.parameter import Value, Values
 from cosmosq.engines.parameters import BY_NAME, HINTS, KIND_DEFAULTS, PARAMETERS
 from cosmosq.errors import InvalidInput
+from cosmosq.spelling import nearest
 from cosmosq.status import Kind
 
 in_one_spelling: Callable[[object], str] = json.JSONEncoder(sort_keys=True, ensure_ascii=False).encode

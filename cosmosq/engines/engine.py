@@ -11,6 +11,7 @@ from typing import Any
 from cosmosq.engines.assignment import hints_of
 from cosmosq.engines.parameter import Values
 from cosmosq.errors import NotFound
+from cosmosq.spelling import nearest
 
 UPSAMPLE = "upsample"
 """The pipeline of a session that makes prompts longer."""
@@ -45,7 +46,7 @@ def get_engine(name: str) -> Engine:
         NotFound: there is none.
     """
     if name not in ENGINES:
-        raise NotFound(f"{name} is no engine: there are {', '.join(ENGINES)}")
+        raise NotFound(f"{name} is no engine{nearest(name, ENGINES)}: there are {', '.join(ENGINES)}")
     return ENGINES[name]
 
 

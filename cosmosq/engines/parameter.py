@@ -1,9 +1,8 @@
 """One named input to an engine: its type, range, default and meaning, and how a value is checked."""
 
-import difflib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -139,9 +138,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """` (did you mean …?)` for a misspelt name, or nothing."""
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f" (did you mean {found[0]}?)" if found else ""

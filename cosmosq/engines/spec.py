@@ -7,9 +7,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from cosmosq.engines.assignment import check_all, hints_of
-from cosmosq.engines.parameter import Value, Values, nearest
+from cosmosq.engines.parameter import Value, Values
 from cosmosq.engines.parameters import BY_NAME, HINTS, PROMPT
 from cosmosq.errors import InvalidInput
+from cosmosq.spelling import nearest
 
 _HINT_WIRE = {
     "control_weight": "weight",

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from cosmosq.errors import InvalidInput
 from cosmosq.measures import added
 from cosmosq.measures.material import Material
+from cosmosq.spelling import nearest
 
 Run = Callable[[Material], dict[str, float]]
 
@@ -175,6 +176,6 @@ def chosen(names: Collection[str]) -> Sequence[Measure]:
     measures = catalogue()
     for name in names:
         if not any(measure.owns(name) for measure in measures):
-            known = ", ".join(measure.name for measure in measures)
-            raise InvalidInput(f"{name} is no measure: there are {known}")
+            known = [measure.name for measure in measures]
+            raise InvalidInput(f"{name} is no measure{nearest(name, known)}: there are {', '.join(known)}")
     return [measure for measure in measures if not names or any(measure.owns(name) for name in names)]

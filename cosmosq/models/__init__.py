@@ -7,7 +7,8 @@ need for their work, and each needs a few.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from cosmosq.models.base import REVISION, Base, UtcDateTime
+from cosmosq.models.base import Base, UtcDateTime
+from cosmosq.revision import REVISION
 
 if TYPE_CHECKING:
     from cosmosq.models.attempts import Artifact, Attempt, EngineSession, Event

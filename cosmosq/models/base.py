@@ -8,9 +8,6 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-REVISION = "0012"
-"""The Alembic revision that these models equal; a ledger of another one is upgraded or refused."""
-
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware time, stored as UTC without its zone because SQLite has none."""

@@ -9,12 +9,12 @@ from sqlalchemy import ColumnElement, Text, case, cast, func, literal, select
 from sqlalchemy.orm import Session
 
 from cosmosq.engines.assignment import NOT_OF_UPSCALES
-from cosmosq.engines.parameter import nearest
 from cosmosq.engines.parameters import BY_NAME, HINTS
 from cosmosq.errors import InvalidInput
 from cosmosq.models import Clip, Job, ParameterSet, Prompt, Sweep, Trial, TrialJob
 from cosmosq.report.query import Filter, moment
 from cosmosq.report.rows import first_of_sweep, joined, upsampled
+from cosmosq.spelling import nearest
 from cosmosq.status import Kind
 
 

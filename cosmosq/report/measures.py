@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from cosmosq.engines.parameter import nearest
 from cosmosq.errors import InvalidInput
+from cosmosq.spelling import nearest
 
 MEASURED = "measure_"
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cosmosq.engines.parameter import nearest
 from cosmosq.errors import InvalidInput
 from cosmosq.report.aggregate import COUNTED, Group, Grouping
 from cosmosq.report.best import Ranking
 from cosmosq.report.keys import Bin, Key
 from cosmosq.report.measures import MEASURED, SUMMARY, Measure, Summary
+from cosmosq.spelling import nearest
 
 BEST = ("n", "mean", "job", "value", "command")
 COUNTS = ("jobs", *COUNTED, "success_rate")

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from cosmosq.engines.parameter import nearest
 from cosmosq.errors import InvalidInput
+from cosmosq.spelling import nearest
 from cosmosq.sweep.distribution import (
     Choice,
     Distribution,

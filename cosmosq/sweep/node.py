@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cosmosq.engines.parameter import nearest
 from cosmosq.errors import InvalidInput
+from cosmosq.spelling import nearest
 
 Path = tuple[str | int, ...]
 """Keys and indices from the top of the document."""

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from cosmosq.engines.parameter import nearest
 from cosmosq.errors import InvalidInput
+from cosmosq.spelling import nearest
 from cosmosq.sweep.distribution import Distribution
 
 Parameters = Mapping[str, Distribution]
@@ -98,6 +98,11 @@ def has_end(method: str) -> bool:
     return method in LISTING or method == GIVEN
 
 
+def methods() -> list[str]:
+    """The names of all methods, those of other packages among them."""
+    return [*STRATEGIES, GIVEN, *_added()]
+
+
 def get(method: str) -> Strategy:
     """The method of that name, ours or by entry point.
 
@@ -110,7 +115,7 @@ def get(method: str) -> Strategy:
         return STRATEGIES[method]
     added = _added()
     if method not in added:
-        known = [*STRATEGIES, GIVEN, *added]
+        known = methods()
         raise InvalidInput(f"{method} is no method{nearest(method, known)}: there are {', '.join(known)}")
     try:
         loaded: Strategy = added[method].load()

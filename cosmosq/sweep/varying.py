@@ -3,9 +3,10 @@
 import math
 from typing import Any
 
-from cosmosq.engines.parameter import Parameter, nearest
+from cosmosq.engines.parameter import Parameter
 from cosmosq.engines.parameters import BY_NAME, HINTS
 from cosmosq.errors import InvalidInput
+from cosmosq.spelling import nearest
 from cosmosq.sweep.definition import BESIDE, CLIP, CONTROLS, PROMPT, UPSAMPLE
 from cosmosq.sweep.distribution import Choice, Distribution, Integers, LogUniform, Normal, Quantised, Uniform
 

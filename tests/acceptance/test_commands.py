@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import click
 import pytest
 
 from cosmosq import __version__
-from cosmosq.cli import COMMANDS, cli
+from cosmosq.cli import COMMANDS, GROUPS, cli
+from cosmosq.config import HostConfig
 from cosmosq.engines.parameters import PARAMETERS
 from cosmosq.paths import Workspace
 from cosmosq.report.query import JOB_FIELDS, PROGRESS_FIELDS
@@ -60,10 +62,12 @@ def test_the_line_in_the_list_is_the_first_sentence_of_the_commands_own_help(nam
     assert sentence == COMMANDS[name][1]
 
 
-def test_help_lists_every_command(tmp_path: Path) -> None:
+def test_help_lists_every_command_among_those_for_the_same_purpose(tmp_path: Path) -> None:
     out = Shell(tmp_path).ok("--help").out
-    for name, (_, text) in COMMANDS.items():
-        assert re.search(rf"^  {name} +{re.escape(text)}$", out, re.MULTILINE)
+    for title, group in GROUPS.items():
+        _, _, listed = out.partition(f"\n{title}:\n")
+        for name, (_, text) in group.items():
+            assert re.search(rf"^  {name} +{re.escape(text)}$", listed.partition("\n\n")[0], re.MULTILINE)
 
 
 def test_help_imports_no_command_and_no_database(tmp_path: Path) -> None:
@@ -141,6 +145,7 @@ PROMPT_FIELDS = {
 VIDEO_FIELDS = {"role", "sha256", "path", "bytes", "width", "height", "fps", "frames", "duration_s"}
 CLIP_FIELDS = {"id", "name", "created_at", "videos", "notes"}
 ENQUEUED_FIELDS = {"id", "status", "prompt_id", "kind", "host", "new", "upsample_job_id"}
+HOST_FIELDS = {field.name for field in fields_of(HostConfig)}
 ROW_FIELDS = {*JOB_FIELDS, *PROGRESS_FIELDS, "prompt_name", "phase_at"}
 SHOW_FIELDS = {
     *ROW_FIELDS, "text", "negative_text", "digest", "labels", "depends_on", "parameters", "changed", "inputs",
@@ -180,6 +185,9 @@ def test_what_lists_prints_an_array_of_objects(shell: Shell, words: tuple[str, .
         (("show", "1"), SHOW_FIELDS),
         (("db", "check"), {"path", "ok", "problems"}),
         (("db", "backup"), {"path"}),
+        (("db", "upgrade"), {"path", "backup"}),
+        (("init", "new"), {"workspace"}),
+        (("host", "show"), {*HOST_FIELDS, "default"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -189,6 +197,41 @@ def test_what_shows_or_adds_prints_an_object(
     shell.ok("enqueue", "kitchen")
     make_video(workspace.root / "input.mp4", seed=8)
     assert set(shell.ok(*words, "--json").json) == fields
+
+
+PRINT_NO_DATA = {
+    ("completion",): "a script",
+    ("worker",): "words about what happens",
+    ("log",): "the log",
+    ("host", "shell"): "a shell",
+    ("sweep", "export"): "CSV",
+}
+
+
+def test_every_command_prints_json_but_those_that_have_nothing_to_print() -> None:
+    lacking = {
+        words
+        for words, command in EVERY_COMMAND.items()
+        if not isinstance(command, click.Group) and not any("--json" in option.opts for option in command.params)
+    }
+    assert lacking == set(PRINT_NO_DATA)
+
+
+def test_what_is_removed_is_printed_as_it_was(shell: Shell, workspace: Workspace) -> None:
+    shell.ok("enqueue", "kitchen")
+    (job,) = shell.ok("status", "--json").json
+    (removed,) = shell.ok("remove", "1", "--json").json
+    assert removed == {name: job[name] for name in ROW_FIELDS}
+    prompt = shell.ok("prompt", "show", "kitchen", "--json").json
+    assert shell.ok("prompt", "remove", "kitchen", "--json").json == [{n: prompt[n] for n in PROMPT_FIELDS}]
+    clip = shell.ok("clip", "show", "shot", "--json").json
+    assert shell.ok("clip", "remove", "shot", "--json").json == clip
+    text = workspace.config_path.read_text() + "\n[hosts.second]\n"
+    workspace.config_path.write_text(text)
+    host = shell.ok("host", "show", "second", "--json").json
+    assert shell.ok("host", "remove", "second", "--json").json == host
+    listed = [shell.ok(*words, "--json").json for words in (("status",), ("prompt", "list"), ("clip", "list"))]
+    assert listed == [[], [], []]
 
 
 def test_a_clip_tells_its_videos(shell: Shell) -> None:

@@ -123,6 +123,9 @@ def test_exports_and_imports_are_asked_for_by_jobs_and_folders(shell: Shell, tmp
     assert "holds no manifest.json" in there.refused(3, "import", tmp_path)
     shown = there.ok("show", "1").out
     assert "imported (simulated)" in shown
+    assert there.ok("status", "--host", "imported", "--json").ids == [1]
+    assert there.ok("cancel", "--all", "--host", "imported").err == "0 cancelled\n"
+    assert "imported is no host: cosmosq.toml has sim" in there.refused(3, "worker", "--host", "imported")
     assert "is the same and succeeded already" in there.ok("enqueue", "kitchen", "-s", "num_steps=1").out
     again = there.ok("enqueue", "kitchen", "-s", "num_steps=1", "--again", "--json").json
     assert (again[0]["id"], again[0]["new"]) == (2, True)

@@ -26,7 +26,7 @@ def test_a_schedule_is_added_listed_disabled_enabled_and_removed(shell: Shell) -
     table = shell.ok("schedule", "list").out
     assert "enqueue kitchen --again" in table
     assert "never" in table
-    shell.ok("schedule", "disable", "nightly")
+    assert shell.ok("schedule", "disable", "nightly", "--json").json["enabled"] is False
     assert "disabled" in shell.ok("schedule", "list").out
     assert shell.ok("schedule", "next").err.startswith("nothing will fire")
     assert "nightly is enabled, next at " in shell.ok("schedule", "enable", "nightly").err
@@ -106,7 +106,7 @@ REFUSED = [
     (2, ("--", "enqueue", "kitchen", "-s", "guidanc=3"), "guidanc is no parameter"),
     (2, ("--", "enqueue", "kitchen", "-p", "guidance=uniform(3,5)"), "-n: how many?"),
     (2, ("--", "enqueue"), "name prompts, or give --all for every one"),
-    (2, ("--", "enqueue", "kitchen", "--nightly"), "No such option '--nightly'. (see `cosmosq enqueue --help`)"),
+    (2, ("--", "enqueue", "kitchen", "--nightly"), "--nightly is no option: `cosmosq enqueue --help` lists them"),
     (2, ("--", "status"), "a schedule enqueues, and status does not: write `-- enqueue …`"),
     (2, ("--", "enqueue", "kitchen", "--dry-run", "-p", "guidance=3"), "--dry-run queues nothing"),
     (2, ("--", "enqueue", "--sweep", "-"), "nobody will be there to write to stdin"),

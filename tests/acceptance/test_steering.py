@@ -316,3 +316,13 @@ def test_show_tells_how_a_job_is_repeated(shell: Shell, workspace: Workspace, le
     assert re.search(r"^repeated +counted, 1 of 2 retries used$", told.out, re.M)
     assert re.search(r"^not before +2026-11-22 ", told.out, re.M)
     assert shell.ok("show", "2", "--json").json["repeat"] == "counted"
+
+
+def test_what_failed_for_good_is_told_as_never_repeated(shell: Shell, ledger: Ledger) -> None:
+    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[2])
+    assert claim is not None
+    # As in command mode, where nothing is left that could be offloaded.
+    outcome = Outcome(status=Status.FAILED, error="out_of_memory", message="why", repeat=Repeat.NEVER)
+    claims.finish(ledger, claim, outcome, retries=2, now=NOW)
+    assert re.search(r"^repeated +never$", shell.ok("show", "2").out, re.M)
+    assert shell.ok("show", "2", "--json").json["repeat"] == "never"

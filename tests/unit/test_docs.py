@@ -82,7 +82,7 @@ def test_an_event_of_the_session_that_nobody_described_is_refused(copied: Path) 
 
 def test_the_reference_has_every_command_and_every_parameter() -> None:
     reference = text_of("REFERENCE.md")
-    missing = [name for name in COMMANDS if f"\n### cosmosq {name}\n" not in reference]
+    missing = [name for name in COMMANDS if f"\n#### cosmosq {name}\n" not in reference]
     missing += [parameter.name for parameter in PARAMETERS if f"\n| `{parameter.name}` |" not in reference]
     assert missing == []
 
