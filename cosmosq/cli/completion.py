@@ -29,7 +29,8 @@ _cosmosq_completion() {
             dir) compopt -o dirnames ;;
             plain)
                 [[ $value != *= ]] || compopt -o nospace
-                [[ -n $is_quoted ]] || printf -v value %q "${value#"$begun"}"
+                value=${value#"$begun"}
+                [[ -n $is_quoted || $value != *[!-[:alnum:]_.,:=/+@]* ]] || printf -v value %q "$value"
                 COMPREPLY+=("$value")
                 ;;
         esac
@@ -49,6 +50,8 @@ _cosmosq_completion() {
     local -a response plain described begun
     response=("${(@f)$(env COMP_WORDS="${words[*]}" COMP_CWORD=$((CURRENT - 1)) \
         _COSMOSQ_COMPLETE=zsh_complete "${words[1]}" 2>/dev/null)}")
+    # What is completed is the value.
+    [[ $PREFIX != --*=* ]] || compset -P 1 '*='
     for type value help in $response; do
         case $type in
             file) _path_files -f ;;
@@ -64,10 +67,10 @@ _cosmosq_completion() {
                 ;;
         esac
     done
-    (( $#described )) && _describe -V unsorted described -U
+    (( $#described )) && _describe -V unsorted described
     # The value follows right behind.
-    (( $#begun )) && _describe -V unsorted begun -U -S ''
-    (( $#plain )) && compadd -U -V unsorted -a plain
+    (( $#begun )) && _describe -V unsorted begun -S ''
+    (( $#plain )) && compadd -V unsorted -a plain
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
     _cosmosq_completion "$@"
@@ -81,19 +84,21 @@ FISH = r"""# Completion of cosmosq for fish. Install it once, and open a new she
 function _cosmosq_completion
     set -l response (env COMP_WORDS=(commandline -cp) COMP_CWORD=(commandline -t) \
         _COSMOSQ_COMPLETE=fish_complete cosmosq 2>/dev/null)
+    # What is completed is the value, but fish wants the whole word.
+    set -l option (string match -r -- '^--[^=]+=' (commandline -t))
     for line in $response
         set -l item (string split -m 1 , -- $line)
+        set -l found $item[2]
         switch $item[1]
             case file
-                __fish_complete_path $item[2]
+                set found (__fish_complete_path $item[2])
             case dir
-                __fish_complete_directories $item[2]
-            case plain
-                echo $item[2]
+                set found (__fish_complete_directories $item[2])
         end
+        string replace -r -- '^' "$option" $found
     end
 end
-complete --no-files --command cosmosq --arguments '(_cosmosq_completion)'
+complete --no-files --keep-order --command cosmosq --arguments '(_cosmosq_completion)'
 """
 
 SCRIPTS = {"bash": BASH, "zsh": ZSH, "fish": FISH}

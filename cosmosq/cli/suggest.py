@@ -32,7 +32,7 @@ Named = tuple[str, str]
 def jobs(*statuses: str) -> Suggestion:
     """Ids of jobs of these statuses, or of all; behind `3-` the end of a range, behind `3,` a further one."""
 
-    def suggest(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "Items":
+    def suggest(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> "Items":
         from cosmosq.report import names
 
         match = re.fullmatch(r"((?:\d+,)*(?:(\d+)-)?)(\d*)", incomplete)
@@ -40,17 +40,18 @@ def jobs(*statuses: str) -> Suggestion:
             return []
         before, first, digits = match.groups()
         found = names.jobs(_ledger(ctx), digits, statuses)
-        return _items((f"{before}{job}", told) for job, told in found if int(job) > int(first or 0))
+        behind = ((f"{before}{job}", told) for job, told in found if int(job) > int(first or 0))
+        return _items(_not_named(ctx, parameter, behind))
 
     return suggest
 
 
-def prompts(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "Items":
+def prompts(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> "Items":
     """Names of prompts, or ids if the word begins like one."""
     from cosmosq.report import names
 
     found = names.prompt_ids if incomplete.startswith("ps_") else names.prompts
-    return _fitting(found(_ledger(ctx)), incomplete)
+    return _fitting(_not_named(ctx, parameter, found(_ledger(ctx))), incomplete)
 
 
 def clips(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> "Items":
@@ -227,6 +228,11 @@ def _config(ctx: click.Context) -> "Config | None":
         return load_config(_workspace(ctx).config_path)
     except CosmosqError:
         return None
+
+
+def _not_named(ctx: click.Context, parameter: click.Parameter, found: Iterable[Named]) -> Iterable[Named]:
+    named = ctx.params.get(parameter.name or "")
+    return (each for each in found if not isinstance(named, tuple) or each[0] not in named)
 
 
 def _fitting(known: Iterable[Named], incomplete: str) -> "Items":

@@ -72,7 +72,7 @@ def hosts_of_jobs(ledger: Path) -> list[str]:
 def labels(ledger: Path) -> list[Named]:
     """As `key=value`, with the number of jobs that have them."""
     counted = "SELECT key || '=' || value, count(*) FROM job_labels GROUP BY key, value ORDER BY max(job_id) DESC"
-    return [(label, f"{jobs} jobs") for label, jobs in _rows(ledger, counted)]
+    return [(label, f"{jobs} job{'s' if jobs != 1 else ''}") for label, jobs in _rows(ledger, counted)]
 
 
 def measurements(ledger: Path) -> list[str]:
