@@ -27,6 +27,6 @@ def place_of(host: "HostConfig") -> str:
 
 def show_finding(finding: "Finding") -> None:
     """One line of a check, and below it what to do."""
-    output.emit(f"{MARKS[finding.ok]:<5}  {finding.check:<11}  {output.one_line(finding.found, 300)}")
+    output.emit_behind(f"{MARKS[finding.ok]:<5}  {finding.check:<11}  ", output.one_line(finding.found, 300))
     if finding.remedy:
-        output.emit(f"{'':<5}  {'':<11}  → {output.one_line(finding.remedy, 300)}")
+        output.emit_behind(f"{'':<5}  {'':<11}  → ", output.one_line(finding.remedy, 300))

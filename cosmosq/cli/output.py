@@ -3,11 +3,13 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from cosmosq.cli.table import table
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -54,22 +56,26 @@ def _jsonable(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def emit_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on stdout."""
-    emit_raw(_table(headers, rows))
+def emit_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, spare: Collection[str] = ()) -> None:
+    """A table on stdout; for `spare` see `table`."""
+    emit_raw(table(headers, _cells(rows), width=_width(sys.stdout), spare=spare))
 
 
 def say_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table among the words on stderr."""
-    click.echo(_table(headers, rows), nl=False, err=True)
+    click.echo(table(headers, _cells(rows), width=_width(sys.stderr)), nl=False, err=True)
 
 
-def _table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    # Only tables need it, and it costs as much as click to import.
-    from tabulate import tabulate
+def _cells(rows: Sequence[Sequence[object]]) -> list[list[str]]:
+    return [["" if cell is None else _cell(cell) for cell in row] for row in rows]
 
-    cells = [["" if cell is None else _cell(cell) for cell in row] for row in rows]
-    return tabulate(cells, headers=headers, tablefmt="simple", disable_numparse=True) + "\n"
+
+def _width(stream: TextIO) -> int | None:
+    """Columns of the terminal, or None where there is none."""
+    if not stream.isatty():
+        return None
+    told = os.environ.get("COLUMNS", "")
+    return int(told) if told.isdecimal() and int(told) else os.get_terminal_size(stream.fileno()).columns or None
 
 
 class Styled(str):
@@ -77,7 +83,7 @@ class Styled(str):
 
 
 def _cell(cell: object) -> str:
-    return cell if isinstance(cell, Styled) else clean(str(cell))
+    return cell if isinstance(cell, Styled) else clean(str(cell)).replace("\t", " ")
 
 
 def emit_fields(fields: Mapping[str, object]) -> None:
@@ -85,7 +91,26 @@ def emit_fields(fields: Mapping[str, object]) -> None:
     shown = {name: str(value) for name, value in fields.items() if value not in (None, "", [], {}, ())}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
-        emit(f"{name:<{width}}  {value}")
+        emit_behind(f"{name:<{width}}  ", value)
+
+
+def emit_behind(beginning: str, text: str) -> None:
+    """A line, which goes on below its own text where the terminal is narrow."""
+    columns = _width(sys.stdout)
+    if columns is None or len(beginning) + len(text) <= columns:
+        emit(beginning + text)
+        return
+    from textwrap import wrap
+
+    indent = " " * len(beginning)
+    # Paths and ids stay whole, to be copied.
+    lines = wrap(
+        clean(text),
+        max(columns - len(indent), 20),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    emit("\n".join([beginning + lines[0], *(indent + line for line in lines[1:])]) if lines else beginning)
 
 
 def emit_changes(label: str, pieces: Iterable[tuple[str, str]]) -> None:

@@ -146,10 +146,10 @@ def _watch(app: App, which: "Filter", folder: Path, options: "Options", state: t
 
 def _state(app: App) -> tuple[object, ...]:
     """Changes whenever there may be something new to show."""
-    from cosmosq.report import query
+    from cosmosq.report import query, scores
 
     with app.ledger.read() as session:
-        return query.newest_event(session), *query.judgements(session)
+        return query.newest_event(session), *scores.judgements(session)
 
 
 def _write_mosaic(app: App, contents: "Contents", path: Path, layout: str) -> None:

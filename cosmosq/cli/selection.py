@@ -58,10 +58,13 @@ def _labels(app: App, pairs: Sequence[str]) -> dict[str, str]:
     from cosmosq.report import names
 
     wanted = parse_pairs(pairs, "--label")
-    known = [label for label, _ in names.labels(app.ledger.path)] if wanted else []
-    for label in (f"{key}={value}" for key, value in wanted.items()):
-        if label not in known and (hint := nearest(label, known)):
-            app.hint(f"no job has the label {label}{hint}")
+    known = [label.partition("=")[::2] for label, _ in names.labels(app.ledger.path)] if wanted else []
+    for key, value in wanted.items():
+        values = [word for name, word in known if name == key]
+        if not values and (hint := nearest(key, {name for name, _ in known})):
+            app.hint(f"no job has a label {key}{hint}")
+        elif value not in values and (hint := nearest(value, values)):
+            app.hint(f"no job has the label {key}={value}{hint}")
     return wanted
 
 

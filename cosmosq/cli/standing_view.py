@@ -32,11 +32,11 @@ def standings(
     return {host: standing(session, app.config, host, outlooks.get(host), now) for host in hosts}
 
 
-def pulses_of(app: App, session: "Session", hosts: Iterable[str]) -> "dict[str, Pulse]":
-    """Whether a worker lives, by host and in their order."""
+def pulses_of(app: App, session: "Session", hosts: Iterable[str], *, served: bool = False) -> "dict[str, Pulse]":
+    """Whether a worker lives, by host and in their order; for `served` see `pulses`."""
     from cosmosq.report.pulse import pulses
 
-    found = pulses(session, hosts, silent_s=app.config.lease_s, now=datetime.now(UTC))
+    found = pulses(session, hosts, served=served, silent_s=app.config.lease_s, now=datetime.now(UTC))
     return {pulse.host: pulse for pulse in found}
 
 

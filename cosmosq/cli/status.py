@@ -97,7 +97,6 @@ def _show_jobs(
     from cosmosq import dependencies, pauses
     from cosmosq.cli.pause import lines
     from cosmosq.report import outlook, query
-    from cosmosq.report.pulse import hosts_with_workers
 
     which = criteria.filter(app, ids, statuses=_IN_LINE if in_line else ())
     most = newest if newest or as_json else _SHOWN
@@ -111,8 +110,8 @@ def _show_jobs(
         to_tell_of = {row["host"] for row in rows} & (query.hosts_to_tell_of(session) | set(outlooks))
         hosts = {} if as_json else standings(app, session, to_tell_of, outlooks)
         needs = dependencies.unmet(session)
-        served = [host for host in hosts_with_workers(session) if criteria.host in (None, host)]
-        workers = {} if as_json else pulses_of(app, session, sorted({*waiting, *served}))
+        asked = [criteria.host] if criteria.host else waiting
+        workers = {} if as_json else pulses_of(app, session, asked, served=criteria.host is None)
     if in_line:
         rows = _as_they_begin(rows, outlooks.values())[:most]
     expected = {job_id: at for host in outlooks.values() for job_id, at in host.expected_at.items()}
@@ -158,7 +157,8 @@ def _render(counts: dict[str, int], rows: list[dict[str, Any]], others: str) -> 
         ]
         for row in rows
     ]
-    output.emit_table(["id", "status", "kind", "prompt", "host", "priority", "attempt", "progress", "since"], table)
+    headers = ["id", "status", "kind", "prompt", "host", "priority", "attempt", "progress", "since"]
+    output.emit_table(headers, table, spare=("priority", "attempt", "kind", "host"))
     total = sum(counts.values())
     if total > len(rows):
         output.say(f"… and {total - len(rows)} {others}: -n {total} shows all")

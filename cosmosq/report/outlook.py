@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from cosmosq import dependencies, pauses, policy
@@ -13,8 +13,8 @@ from cosmosq.engines.engine import UPSAMPLING_KEYS, key_of_jobs, text_digest
 from cosmosq.models import Attempt, EngineSession, Job, ParameterSet
 from cosmosq.policy import Waiting
 from cosmosq.report.course import Course, steps_done
-from cosmosq.report.tempo import Tempo, pace_of, sizes, tempo_of
-from cosmosq.status import Phase, Status
+from cosmosq.report.tempo import Tempo, sizes, tempo_of
+from cosmosq.status import Kind, Phase, Status
 from cosmosq.windows import Windows
 
 
@@ -71,7 +71,14 @@ def hosts(session: Session) -> list[str]:
 
 def is_known(session: Session, host: str) -> bool:
     """Whether anything can be told of a host's future: something was made there, or is being made."""
-    return pace_of(session, host) is not None or bool(_running(session, host))
+    made = (
+        select(Attempt.id)
+        .join(Job, Job.id == Attempt.job_id)
+        .where(Attempt.host == host, Attempt.status == Status.SUCCEEDED, Attempt.generate_s.is_not(None))
+        .where(Job.kind != Kind.UPSAMPLE)
+    )
+    running = select(Job.id).where(Job.host == host, Job.status == Status.RUNNING)
+    return bool(session.scalar(select(or_(made.exists(), running.exists()))))
 
 
 def outlook(

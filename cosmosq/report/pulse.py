@@ -29,21 +29,19 @@ class Pulse:
         return {name: value for name, value in vars(self).items() if name != "host"}
 
 
-def hosts_with_workers(session: Session) -> list[str]:
-    """Hosts that a worker has entered itself for, living or not."""
-    return list(session.scalars(select(Worker.host).order_by(Worker.host)))
-
-
-def pulses(session: Session, hosts: Iterable[str], *, silent_s: float, now: datetime) -> list[Pulse]:
+def pulses(
+    session: Session, hosts: Iterable[str], *, served: bool = False, silent_s: float, now: datetime
+) -> list[Pulse]:
     """One for each of the hosts, in their order.
 
     Args:
+        served: also for each that a worker has entered itself for, living or not, by name.
         silent_s: a worker is expected to say something so often.
     """
     rows = {worker.host: worker for worker in session.scalars(select(Worker))}
     left = {beat.host: beat.at for beat in session.scalars(select(Heartbeat))}
     found = []
-    for host in hosts:
+    for host in sorted({*hosts, *rows}) if served else hosts:
         worker = rows.get(host)
         if worker is not None and is_alive(worker, now, silent_s):
             silent = now - worker.heartbeat_at > timedelta(seconds=silent_s)

@@ -11,14 +11,11 @@ from sqlalchemy.orm import Session
 from cosmosq.models import (
     Artifact,
     Attempt,
-    Comparison,
     EngineSession,
     Event,
     Job,
     JobLabel,
-    Measurement,
     Prompt,
-    Rating,
     Standstill,
     Sweep,
     Trial,
@@ -191,15 +188,6 @@ def moves_since(session: Session, event_id: int, ids: Sequence[int]) -> list[dic
 def newest_event(session: Session) -> int:
     """Id of the newest event, 0 when there is none."""
     return session.scalar(select(func.max(Event.id))) or 0
-
-
-def judgements(session: Session) -> tuple[object, ...]:
-    """How many measurements, ratings and comparisons there are, and when the newest came."""
-    counted = ((Measurement, "created_at"), (Rating, "rated_at"), (Comparison, "compared_at"))
-    told: list[object] = []
-    for table, at in counted:
-        told += session.execute(select(func.count(), func.max(getattr(table, at))).select_from(table)).one()
-    return tuple(told)
 
 
 def video_of(session: Session, job_id: int) -> str | None:

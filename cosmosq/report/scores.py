@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Float, FromClause, Integer, cast, func, select, union
 from sqlalchemy.orm import Session
 
-from cosmosq.models import Comparison, Job
+from cosmosq.models import Comparison, Job, Measurement, Rating
 from cosmosq.report.query import Filter
 
 PRIOR_VARIANCE = 1.0
@@ -70,3 +70,12 @@ def relation(found: Mapping[int, float]) -> FromClause:
     each = func.json_each(json.dumps(list(found.items()))).table_valued("value")
     pair = [func.json_extract(each.c.value, f"$[{place}]") for place in (0, 1)]
     return select(cast(pair[0], Integer).label("job_id"), cast(pair[1], Float).label("score")).subquery("scores")
+
+
+def judgements(session: Session) -> tuple[object, ...]:
+    """How many measurements, ratings and comparisons there are, and when the newest came."""
+    counted = ((Measurement, "created_at"), (Rating, "rated_at"), (Comparison, "compared_at"))
+    told: list[object] = []
+    for table, at in counted:
+        told += session.execute(select(func.count(), func.max(getattr(table, at))).select_from(table)).one()
+    return tuple(told)

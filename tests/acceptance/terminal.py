@@ -1,8 +1,10 @@
 """A person at a terminal, which is a real one."""
 
+import contextlib
 import os
 import pty
 import subprocess
+import termios
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -73,3 +75,27 @@ class Terminal:
                 self.said += data.decode()
         except OSError:
             """The other side is closed."""
+
+
+def on_a_terminal(
+    shell: Shell, *words: object, columns: int = 80, codes: Sequence[int] = (0,), **environment: str
+) -> str:
+    """What a command prints where stdout and stderr are a terminal of that width."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    process = subprocess.Popen(
+        [*COSMOSQ, *map(str, words)],
+        cwd=shell.folder,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", **environment},
+    )
+    os.close(theirs)
+    seen = b""
+    # Linux says EIO once the other side is closed.
+    with contextlib.suppress(OSError):
+        while chunk := os.read(ours, 65536):
+            seen += chunk
+    os.close(ours)
+    assert process.wait(60) in codes
+    return seen.decode()

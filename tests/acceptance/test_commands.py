@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pty
 import re
 import sqlite3
 import stat
@@ -23,6 +22,7 @@ from cosmosq.engines.parameters import PARAMETERS
 from cosmosq.paths import Workspace
 from cosmosq.report.query import JOB_FIELDS, PROGRESS_FIELDS
 from tests.acceptance.command_line import COSMOSQ, Shell, one_line, rows, traces
+from tests.acceptance.terminal import on_a_terminal
 from tests.media import make_video
 
 # Help
@@ -481,35 +481,14 @@ def test_a_reader_that_has_seen_enough_is_no_error(shell: Shell, words: tuple[st
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def _on_a_terminal(shell: Shell, *words: str, **environment: str) -> str:
-    """What a command prints on a terminal."""
-    main, side = pty.openpty()
-    process = subprocess.Popen(
-        [*COSMOSQ, *words],
-        cwd=shell.folder,
-        stdout=side,
-        stderr=side,
-        env={**os.environ, "TERM": "xterm", **environment},
-    )
-    os.close(side)
-    seen = b""
-    # Linux says EIO once the other side is closed.
-    with contextlib.suppress(OSError):
-        while chunk := os.read(main, 65536):
-            seen += chunk
-    os.close(main)
-    assert process.wait(30) == 0
-    return seen.decode()
-
-
 def test_statuses_are_coloured_on_a_terminal_unless_no_color_is_set(shell: Shell) -> None:
     shell.ok("enqueue", "kitchen", "--hold")
-    assert "\x1b[33mheld" in _on_a_terminal(shell, "status")
-    assert "\x1b" not in _on_a_terminal(shell, "status", NO_COLOR="1")
+    assert "\x1b[33mheld" in on_a_terminal(shell, "status")
+    assert "\x1b" not in on_a_terminal(shell, "status", NO_COLOR="1")
     assert "\x1b" not in shell.spawn("status").out
 
 
 def test_json_is_never_coloured(shell: Shell) -> None:
     shell.ok("enqueue", "kitchen", "--hold")
-    seen: Any = json.loads(_on_a_terminal(shell, "status", "--json"))
+    seen: Any = json.loads(on_a_terminal(shell, "status", "--json"))
     assert seen[0]["status"] == "held"

@@ -89,6 +89,15 @@ def test_the_table_counts_all_and_shows_the_newest(shell: Shell) -> None:
     assert shell.ok("status", "--label", "n=99").err == "no jobs: `cosmosq enqueue` makes some\n"
 
 
+def test_a_misspelt_label_is_no_error_and_the_nearest_is_named(shell: Shell) -> None:
+    assert shell.ok("status", "--label", "halve=first").err.startswith(
+        "no job has a label halve (did you mean half?)\n"
+    )
+    answer = shell.ok("hold", "--all", "--label", "half=frist")
+    assert answer.err == "no job has the label half=frist (did you mean first?)\n0 held\n"
+    assert shell.ok("hold", "--all", "--label", "half=first").err == "1 held\n"
+
+
 ALL: dict[str, tuple[str, list[int]]] = {
     "cancel": ("cancelled", [1, 2, 3]),
     "retry": ("queued", [5, 6, 7]),
