@@ -25,9 +25,9 @@ def batch() -> None:
 def preview(app: App, jobs: tuple[str, ...], criteria: Criteria, as_json: bool) -> None:
     """Say how a host would group its queued jobs in command mode.
 
-    JOB is an id or a range such as 3-9; without any, all that are queued. Each line is one load of the model, and says
-    why its jobs are not in an earlier one. The host groups what lies in its inbox at a time, so that it may make more
-    groups of the same jobs, but never fewer.
+    Each JOB is an id or a range such as 3-9; without any, all that are queued. Each line is one load of the model,
+    and says why its jobs are not in an earlier one. The host groups what lies in its inbox at a time, so that it
+    may make more groups of the same jobs, but never fewer.
     """
     from cosmosq.session.preview import preview as planned
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--checkout", metavar="PATH", help="The cosmos-transfer1 checkout on the host.")
 @click.option("--root", metavar="PATH", help="The folder on the host for everything of cosmosq; by default ~/cosmosq.")
 @click.option("--python", metavar="PATH", help="The Python on the host that has the engine's packages.")
-@click.option("--container", metavar="PROGRAM", help="docker or podman; by default none.")
+@click.option("--container", metavar="PROGRAM", help="docker, podman or the like; by default none.")
 @click.option("--image", metavar="IMAGE", help="The container's image.")
 @click.option("--accept-key", is_flag=True, help="Agree to unknown host keys without being asked.")
 @OBJECT

@@ -44,8 +44,8 @@ def measure(
 ) -> None:
     """Measure the videos that jobs made.
 
-    What a worker does beside its work, done now: Canny-F1, Blur SSIM and more, of JOBs (ids or ranges such as 3-9). The
-    exit code is 1 if a video is missing or broken or a measure failed; the others are measured.
+    What a worker does beside its work, done now: Canny-F1, Blur SSIM and more. Each JOB is an id or a range such as
+    3-9. The exit code is 1 if a video is missing or broken or a measure failed; the others are measured.
     """
     from cosmosq.measures.catalogue import chosen
 

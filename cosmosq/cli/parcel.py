@@ -22,9 +22,9 @@ from cosmosq.status import Status
 def export(app: App, jobs: tuple[str, ...], folder: Path, as_json: bool) -> None:
     """Write jobs as folders that stand for themselves.
 
-    Of each JOB that succeeded, in a folder below DIR: its video, controlnet spec and log, the inputs, the prompt, and
-    manifest.json with every parameter, what was recorded of the attempt, all hashes, and the commands that ask for the
-    same again.
+    Each JOB is an id or a range such as 3-9, and succeeded. In a folder of its own below DIR: its video, controlnet
+    spec and log, the inputs, the prompt, and manifest.json with every parameter, what was recorded of the attempt,
+    all hashes, and the commands that ask for the same again.
     """
     from cosmosq import exports
     from cosmosq.moments import utc_now

@@ -51,8 +51,9 @@ def rate(
 ) -> None:
     """Rate videos.
 
-    Jobs are ids or ranges such as 3-9, and behind them are the stars: `cosmosq rate 3 7-9 4`. With --pick, --reject or
-    --note the stars may be missing: a single word is a job, and - behind several stands for the stars they have.
+    Each JOB is an id or a range such as 3-9, and behind them are the stars: `cosmosq rate 3 7-9 4`. With --pick,
+    --reject or --note the stars may be missing: a single word is a job, and - behind several stands for the stars
+    they have.
 
     From comparisons of two the report makes a score for each video (Bradley–Terry).
     """

@@ -75,7 +75,7 @@ def question_options(command: F) -> F:
             "--by",
             metavar="KEY[,KEY…]",
             shell_complete=suggest.keys,
-            help="Group the jobs by parameters, prompt, clip, host, day, …",
+            help="Group the jobs by parameters, prompt, clip, host, day and more, as said above.",
         ),
         click.option(
             "--measure",

@@ -119,7 +119,7 @@ def filter_options(command: F) -> F:
             multiple=True,
             type=OneOf([s.value for s in Status]),
             metavar="STATUS",
-            help="Only jobs of this status; may be repeated.",
+            help=f"Only jobs of this status ({', '.join(Status)}); may be repeated.",
         ),
         click.option("--prompt", metavar="PROMPT", shell_complete=suggest.prompts, help="Only jobs of this prompt."),
         click.option(

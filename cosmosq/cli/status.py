@@ -47,8 +47,8 @@ def status(
 ) -> None:
     """List jobs.
 
-    Oldest first: where they stand, what they wait for, when they are expected to end, and how many there are of each
-    status. With --line, -n N means the next N.
+    All of them, or each JOB: an id or a range such as 3-9. Oldest first: where they stand, what they wait for, when
+    they are expected to end, and how many there are of each status. With --line, -n N means the next N.
     """
     ids = named_jobs(app, jobs) if jobs else []
     while True:

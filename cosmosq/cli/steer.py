@@ -23,7 +23,7 @@ def _jobs_command(
     """
 
     def decorate(act: Callable[[App, list[int]], Any]) -> click.Command:
-        @click.command(name=act.__name__, help=help_text)
+        @click.command(name=act.__name__, help=f"{help_text}\n\nEach JOB is an id or a range such as 3-9.")
         @jobs_argument(*suitable)
         @click.option("--all", "everything", is_flag=True, help="All jobs that suit, within the filters.")
         @filter_options

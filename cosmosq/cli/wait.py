@@ -26,7 +26,7 @@ def wait(
 ) -> None:
     """Wait until jobs have ended.
 
-    The exit code is 1 if one did not succeed.
+    Each JOB is an id or a range such as 3-9. The exit code is 1 if one did not succeed.
     """
     from cosmosq.cli.follow import follow_until_ended
     from cosmosq.report import query

@@ -56,6 +56,31 @@ def test_every_command_has_help(tmp_path: Path, words: tuple[str, ...], flag: st
             assert parameter.hidden or parameter.opts[0] in answer.out
 
 
+TWO_MEANINGS = {
+    # A sweep is a file before it is queued, and a name afterwards.
+    "--sweep": {"FILE|-", "NAME"},
+    # Of the demo's clip, and for the prompt upsampler.
+    "--frames": {"N", "WHICH"},
+    # Here, and on a host.
+    "--root": {"DIR", "PATH"},
+    # Of jobs that are there, and of those that are enqueued with it.
+    "--upscale": {"flag", "[WEIGHT]"},
+}
+
+
+def test_options_of_the_same_name_take_the_same_and_all_are_told_in_sentences() -> None:
+    taken: dict[str, set[str]] = {}
+    for words, command in EVERY_COMMAND.items():
+        for option in command.params:
+            if not isinstance(option, click.Option) or option.hidden:
+                continue
+            assert re.fullmatch(r"(?s)[\w-].*\.", option.help or ""), (words, option.name)
+            assert option.is_flag or option.metavar, (words, option.name)
+            assert not option.multiple or "may be repeated" in (option.help or ""), (words, option.name)
+            taken.setdefault(option.opts[-1], set()).add("flag" if option.is_flag else option.metavar or "")
+    assert {name: kinds for name, kinds in taken.items() if len(kinds) > 1} == TWO_MEANINGS
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_line_in_the_list_is_the_first_sentence_of_the_commands_own_help(name: str) -> None:
     sentence = re.split(r"(?<=\.)\s", EVERY_COMMAND[(name,)].help or "", maxsplit=1)[0]
