@@ -28,7 +28,7 @@ def test_each_load_is_a_line_with_its_jobs_and_the_reason_of_the_split(shell: Sh
     assert answer.err == ""
     assert [" ".join(line.split()) for line in answer.out.splitlines()] == [
         "load jobs at once which why apart",
-        "------ ------ --------- ------- --------------------------",
+        "---- ---- ------- ----- --------------------------",
         "1 3 1 1 3-4",
         "2 1 1 2 guidance 7.0, not 5.0",
         "3 1 1 5 hints edge depth, not edge",

@@ -127,7 +127,7 @@ def test_a_job_without_a_video_has_nothing_to_measure(measured: Shell) -> None:
     measured.refused(2, "measure")
     measured.refused(2, "measure", 1, "--pending")
     assert measured.refused(2, "measure", 1, "--only", "cany").startswith(
-        "cany is no measure: there are picture, canny"
+        "cany is no measure (did you mean canny?): there are picture, canny"
     )
 
 
