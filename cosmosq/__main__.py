@@ -10,7 +10,10 @@ def main() -> None:
     gc.set_threshold(200_000, 20, 20)
     from cosmosq.cli import main as run
 
-    sys.exit(run())
+    code = run()
+    # Nor is anything gained by looking through them once more at the end.
+    gc.freeze()
+    sys.exit(code)
 
 
 if __name__ == "__main__":
