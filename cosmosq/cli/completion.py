@@ -72,7 +72,7 @@ _cosmosq_completion() {
     (( $#begun )) && _describe -V unsorted begun -S ''
     (( $#plain )) && compadd -V unsorted -a plain
 }
-if [[ $zsh_eval_context[-1] == loadautofunc ]]; then
+if [[ $funcstack[1] == _cosmosq ]]; then
     _cosmosq_completion "$@"
 else
     compdef _cosmosq_completion cosmosq
