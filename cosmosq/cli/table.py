@@ -1,6 +1,5 @@
 """Tables for people: columns under one another, and on a terminal no wider than that."""
 
-import unicodedata
 from collections.abc import Collection, Sequence
 
 import click
@@ -23,16 +22,24 @@ def table(headers: Sequence[str], rows: Cells, *, width: int | None = None, spar
         width: columns of the terminal; None for whatever the table needs.
         spare: headers of columns that are left out first where it is narrow, then those on the right.
     """
+    # Most commands of people print no table.
+    import tabulate
+
     columns = [[header, *(row[place] for row in rows)] for place, header in enumerate(headers)]
-    widths = [max(_width(line) for cell in column for line in _lines(cell)) for column in columns]
+    widths = [max(_width(line) for cell in column for line in cell.split("\n")) for column in columns]
     shown = list(range(len(headers)))
     if width is not None:
         shown, widths = _fitted(headers, widths, width, spare)
-    lines = [_row([columns[place][number] for place in shown], widths) for number in range(len(rows) + 1)]
+    fitting = [
+        [_fitting(columns[place][number], w) for place, w in zip(shown, widths, strict=True)]
+        for number in range(len(rows) + 1)
+    ]
     if len(shown) < len(headers):
-        lines[0] = _padded(lines[0], _total(widths)) + " " * GAP + MORE
-    rule = (" " * GAP).join("-" * each for each in widths)
-    return "\n".join([lines[0], rule, *lines[1:], ""])
+        fitting = [[*row, "" if number else MORE] for number, row in enumerate(fitting)]
+    # Headers need no more room than their columns.
+    tabulate.MIN_PADDING = 0
+    text = tabulate.tabulate(fitting[1:], headers=fitting[0], tablefmt="simple", disable_numparse=True)
+    return "".join(f"{line.rstrip()}\n" for line in text.split("\n"))
 
 
 def _fitted(
@@ -60,23 +67,8 @@ def _total(widths: Sequence[int]) -> int:
     return sum(widths) + GAP * (len(widths) - 1)
 
 
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    parts = [_lines(cell) for cell in cells]
-    lines = []
-    for number in range(max(map(len, parts))):
-        texts = [part[number] if number < len(part) else "" for part in parts]
-        fitting = (_padded(text, width) for text, width in zip(texts, widths, strict=True))
-        lines.append((" " * GAP).join(fitting).rstrip())
-    return "\n".join(lines)
-
-
-def _lines(cell: str) -> list[str]:
-    return cell.split("\n")
-
-
-def _padded(text: str, width: int) -> str:
-    wide = _width(text)
-    return text + " " * (width - wide) if wide <= width else _padded(_cut(text, width), width)
+def _fitting(cell: str, width: int) -> str:
+    return "\n".join(line if _width(line) <= width else _cut(line, width) for line in cell.split("\n"))
 
 
 def _cut(text: str, width: int) -> str:
@@ -88,10 +80,8 @@ def _cut(text: str, width: int) -> str:
 def _width(text: str) -> int:
     """Columns of a terminal that the text takes."""
     plain = click.unstyle(text) if "\x1b" in text else text
-    return len(plain) if plain.isascii() else sum(map(_columns, plain))
+    if plain.isascii():
+        return len(plain)
+    from wcwidth import wcswidth
 
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return max(0, wcswidth(plain))

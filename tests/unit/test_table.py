@@ -35,12 +35,12 @@ def test_long_cells_are_cut_before_a_column_is_left_out() -> None:
 def test_what_can_be_spared_is_left_out_first_and_then_from_the_right() -> None:
     assert table(HEADERS, ROWS, width=53, spare=["priority"]).splitlines()[:3] == [
         "id  status  prompt             since                …",
-        "--  ------  -----------------  -------------------",
+        "--  ------  -----------------  -------------------  -",
         "7   queued  a quiet kitchen …  2026-11-22 22:00:00",
     ]
     assert table(HEADERS, ROWS, width=30, spare=["priority"]).splitlines()[:3] == [
         "id  status  prompt           …",
-        "--  ------  ---------------",
+        "--  ------  ---------------  -",
         "7   queued  a quiet kitche…",
     ]
 
