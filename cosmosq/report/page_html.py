@@ -13,20 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from cosmosq.report.totals import Totals
 
 SCRIPTS = (
-    *(
-        "base",
-        "statistics",
-        "jobs",
-        "state",
-        "axes",
-        "conditions",
-        "filter",
-        "ratings",
-        "cell",
-        "sheet",
-        "player",
-        "wipe",
-    ),
+    *("base", "messages", "statistics", "jobs", "state", "axes", "conditions", "filter", "store", "ratings"),
+    *("cell", "sheet", "player", "wipe"),
     *("detail", "stage", "pairs", "marginals", "heatmap", "parallel", "timeline", "plots", "failures", "head"),
     *("live", "keys", "app"),
 )

@@ -39,12 +39,16 @@ class Reader:
     def __init__(self, browser: Browser, **how: Any) -> None:
         self.context = browser.new_context(viewport=how.pop("viewport", {"width": 1280, "height": 900}), **how)
         self.context.set_default_timeout(PATIENCE_MS)
-        self.page: Page = self.context.new_page()
         self.complaints: list[str] = []
         self.requests: list[str] = []
-        self.page.on("console", lambda message: self._heard(message.type, message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page: Page = self._tab()
+
+    def _tab(self) -> Page:
+        page = self.context.new_page()
+        page.on("console", lambda message: self._heard(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requests.append(request.url))
+        return page
 
     def _heard(self, kind: str, text: str) -> None:
         if kind in ("error", "warning"):
@@ -52,9 +56,11 @@ class Reader:
 
     def open(self, index: Path, hash_: str = "") -> Page:
         """The page, once it has drawn itself."""
-        self.page.goto(f"{index.as_uri()}{hash_}")
-        self.page.wait_for_selector("html[data-ready]", state="attached")
-        return self.page
+        return _drawn(self.page, f"{index.as_uri()}{hash_}")
+
+    def open_beside(self, index: Path) -> Page:
+        """The page in a tab of its own, beside those that are open already."""
+        return _drawn(self._tab(), index.as_uri())
 
     def until(self, expression: str) -> None:
         """Wait for an expression to be true; the page's policy keeps the driver's own way of waiting out."""
@@ -76,10 +82,16 @@ class Reader:
             self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
-def report_of(workspace: Workspace, session: Session, *options: str) -> Path:
+def _drawn(page: Page, url: str) -> Page:
+    page.goto(url)
+    page.wait_for_selector("html[data-ready]", state="attached")
+    return page
+
+
+def report_of(workspace: Workspace, session: Session, *options: str, name: str = "page") -> Path:
     """Commit what the test added and write the page; returns its folder."""
     session.commit()
-    folder = workspace.root / "page"
+    folder = workspace.root / name
     assert main(["-w", str(workspace.root), "report", "--html", str(folder), *options]) == 0
     return folder
 

@@ -18,7 +18,7 @@
     if (!cosmosq.find("tools").contains(document.activeElement)) cosmosq.filter.tools();
     cosmosq.failures.draw();
     cosmosq.ratings.dock();
-    if (again) { cosmosq.plots.plot(); cosmosq.plots.night(); cosmosq.live(`Renewed: ${cosmosq.plural(data.jobs.length, "job")}`); return; }
+    if (again) { cosmosq.plots.plot(); cosmosq.plots.night(); cosmosq.messages.say(`Renewed: ${cosmosq.plural(data.jobs.length, "job")}`); return; }
     if (cosmosq.state.values.job) requestAnimationFrame(openJob);
     cosmosq.plots.watch();
   }
@@ -39,8 +39,8 @@
     if (PLOTS.some(name => changed.has(name))) cosmosq.plots.plot();
   });
 
-  cosmosq.ratings.listen(() => {
-    for (const job of new Set([cosmosq.sheet.current(), ...cosmosq.stage.jobs()])) if (job) cosmosq.sheet.renew(job);
+  cosmosq.ratings.listen(jobs => {
+    for (const job of jobs) cosmosq.sheet.renew(job);
     cosmosq.stage.renew();
   });
 

@@ -122,7 +122,6 @@ const cosmosq = {};
   }
 
   const find = id => document.getElementById(id);
-  const live = text => { const place = find("live"); place.hidden = false; place.textContent = text; };
 
-  Object.assign(cosmosq, { el, duration, number, word, apart, shortened, moment, cut, plural, folded, status, select, copyButton, once, find, live });
+  Object.assign(cosmosq, { el, duration, number, word, apart, shortened, moment, cut, plural, folded, status, select, copyButton, once, find });
 }

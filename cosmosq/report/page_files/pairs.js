@@ -37,6 +37,7 @@
     player?.stop();
     player = null;
     dialog.replaceChildren();
+    cosmosq.messages.settle();
   }
 
   function ask() {
@@ -52,6 +53,7 @@
     const tiles = pair.map(tile), tracks = tiles.map(({ track }) => track).filter(Boolean);
     dialog.replaceChildren(bar, el("div", { class: "stagebody" }, el("div", { class: "views" }, el("div", { class: "tiles", style: { "--count": "2" } }, ...tiles.map(({ node }) => node)),
       el("div", { class: "transport choices" }, choice("← This one", 0), el("button", { type: "button", onclick: ask, title: "Key ↓" }, "Skip"), choice("This one →", 1)), ranking())));
+    cosmosq.messages.settle();
     if (tracks.length) {
       player = cosmosq.player(tracks, () => {});
       player.play();

@@ -29,6 +29,7 @@
     player?.stop();
     player = null;
     dialog.replaceChildren();
+    cosmosq.messages.settle();
     const job = cosmosq.jobs.byId.get(Number(cosmosq.state.values.job));
     cosmosq.state.set({ job: null });
     if (job) cosmosq.sheet.focus(job);
@@ -45,6 +46,7 @@
     const views = el("div", { class: "views" }, area, used.length ? controls(used) : null, wiping ? cosmosq.wipe(area) : null);
     dialog.setAttribute("aria-label", single ? `Job ${single.id}` : `${shown.length} videos together`);
     dialog.replaceChildren(bar(single, tracks.length), el("div", { class: single ? "stagebody single" : "stagebody" }, views, single ? cosmosq.detail(single) : null));
+    cosmosq.messages.settle();
     if (player) player.seek(0);
     aim();
   }
