@@ -142,3 +142,29 @@ def test_what_to_do_with_an_export_can_be_read(reader: Reader, workspace: Worksp
     reader.keep("exported")
     page.locator("#messages").get_by_role("button", name="Close").click()
     assert told.count() == 0
+
+
+ORDERS = "[...document.querySelectorAll('#tools select')].at(-1).textContent"
+PLOTTED = "document.querySelector('#plots .plot')?.data?.[0].y.join()"
+
+
+def test_menus_and_plots_follow_what_is_rated(reader: Reader, workspace: Workspace) -> None:
+    page = reader.open(workspace.root / "page/index.html", "#measure=stars")
+    page.evaluate("document.querySelector('#plots-section').scrollIntoView()")
+    page.wait_for_selector("#plots .plot svg")
+    rate(page, 1, "4")
+    rate(page, 2, "2")
+    assert "stars" in page.evaluate(ORDERS)
+    reader.until(f"{PLOTTED} === '4,2'")
+    assert page.evaluate("document.activeElement.dataset.job") == "2", "the keyboard stays where it was"
+    rate(page, 2, "3")
+    reader.until(f"{PLOTTED} === '4,3'")
+    assert "score of comparisons" not in page.evaluate(ORDERS)
+    page.get_by_role("button", name="Which is better?").click()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Escape")
+    assert "score of comparisons" in page.evaluate(ORDERS)
+    page.get_by_label("Quantity").focus()
+    page.get_by_label("Quantity").select_option("comparison_score")
+    reader.until(f"{PLOTTED}.split(',').length === 2")
+    assert page.evaluate("document.activeElement.labels?.[0].textContent").startswith("Quantity")

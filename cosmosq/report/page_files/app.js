@@ -15,12 +15,17 @@
     cosmosq.ratings.load();
     cosmosq.head.draw();
     cosmosq.sheet.layout();
-    if (!cosmosq.find("tools").contains(document.activeElement)) cosmosq.filter.tools();
+    tools();
     cosmosq.failures.draw();
     cosmosq.ratings.dock();
     if (again) { cosmosq.plots.plot(); cosmosq.plots.night(); cosmosq.messages.say(`Renewed: ${cosmosq.plural(data.jobs.length, "job")}`); return; }
     if (cosmosq.state.values.job) requestAnimationFrame(openJob);
     cosmosq.plots.watch();
+  }
+
+  /** The menus name what there is; they are left alone while one of them is being used. */
+  function tools() {
+    if (!cosmosq.find("tools").contains(document.activeElement)) cosmosq.filter.tools();
   }
 
   function openJob() {
@@ -34,7 +39,7 @@
   cosmosq.state.listen(changed => {
     if (!cosmosq.jobs?.list.length) return;
     if (changed.has("job")) openJob();
-    if (!cosmosq.find("tools").contains(document.activeElement)) cosmosq.filter.tools();
+    tools();
     if (LAYOUT.some(name => changed.has(name))) cosmosq.sheet.layout();
     if (PLOTS.some(name => changed.has(name))) cosmosq.plots.plot();
   });
@@ -42,6 +47,8 @@
   cosmosq.ratings.listen(jobs => {
     for (const job of jobs) cosmosq.sheet.renew(job);
     cosmosq.stage.renew();
+    tools();
+    cosmosq.plots.renew();
   });
 
   cosmosq.receive = receive;

@@ -1,7 +1,7 @@
 // The section of plots: loads the plotting library when it comes into view, and draws what was chosen.
 {
   const { el } = cosmosq;
-  let library = null, drawn = false;
+  let library = null, drawn = false, told = "";
 
   /** Text that the library does not take for markup. */
   const safe = text => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
@@ -47,10 +47,17 @@
     return all.find(each => each.name === cosmosq.state.values.measure) ?? first ?? all[0];
   }
 
+  /** What the plots say, to find out whether it has changed. */
+  function says() {
+    const quantity = chosen();
+    return JSON.stringify([quantities().map(({ name }) => name), quantity?.name, quantity && cosmosq.filter.shown().map(job => [job.id, quantity.of(job)])]);
+  }
+
   /** Draw all plots of the jobs that the filter lets through. */
   function plot() {
     if (!window.Plotly) return;
-    const place = cosmosq.find("plots"), quantity = chosen(), jobs = cosmosq.filter.shown(), colours = theme();
+    told = says();
+    const place = cosmosq.find("plots"), asking = place.contains(document.activeElement) && document.activeElement.matches("select"), quantity = chosen(), jobs = cosmosq.filter.shown(), colours = theme();
     const varied = cosmosq.jobs.varied.map(({ name }) => name).filter(name => cosmosq.jobs.axes.has(name));
     if (!quantity || !varied.length) {
       place.replaceChildren(el("p", { class: "card empty" }, varied.length ? "Nothing was measured yet." : "No parameter varied here: plots appear when jobs differ in one."));
@@ -63,8 +70,9 @@
     const lines = cosmosq.parallel.figure(quantity, jobs, colours);
     if (lines) parts.push(box("all together", lines, true));
     const measure = cosmosq.select("Quantity", quantities().map(each => [each.name, each.title]), quantity.name, value => cosmosq.state.set({ measure: value }));
-    const told = el("p", { class: "sub" }, "Every point is a job of the filter above, a diamond the mean of a value with its 95 % interval (Student's t). A click opens the job.");
-    place.replaceChildren(el("div", { class: "tools" }, measure, told), el("div", { class: "figures-grid" }, ...parts));
+    const words = el("p", { class: "sub" }, "Every point is a job of the filter above, a diamond the mean of a value with its 95 % interval (Student's t). A click opens the job.");
+    place.replaceChildren(el("div", { class: "tools" }, measure, words), el("div", { class: "figures-grid" }, ...parts));
+    if (asking) measure.querySelector("select").focus();
     for (const [area, figure] of boxes) draw(area, figure, colours);
   }
 
@@ -91,5 +99,5 @@
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (drawn) { plot(); night(); } });
   }
 
-  cosmosq.plots = { safe, watch, plot: cosmosq.once(() => { if (drawn) plot(); }), night: () => { if (drawn) night(); } };
+  cosmosq.plots = { safe, watch, plot: cosmosq.once(() => { if (drawn) plot(); }), renew: cosmosq.once(() => { if (drawn && says() !== told) plot(); }), night: () => { if (drawn) night(); } };
 }
