@@ -18,8 +18,8 @@
     tools();
     cosmosq.failures.draw();
     cosmosq.ratings.dock();
-    if (again) { cosmosq.plots.plot(); cosmosq.plots.night(); cosmosq.messages.say(`Renewed: ${cosmosq.plural(data.jobs.length, "job")}`); return; }
-    if (cosmosq.state.values.job) requestAnimationFrame(openJob);
+    if (again) { cosmosq.stage.refresh(); cosmosq.plots.plot(); cosmosq.plots.night(); cosmosq.messages.say(`Renewed: ${cosmosq.plural(data.jobs.length, "job")}`); return; }
+    requestAnimationFrame(cover);
     cosmosq.plots.watch();
   }
 
@@ -28,24 +28,28 @@
     if (!cosmosq.find("tools").contains(document.activeElement)) cosmosq.filter.tools();
   }
 
-  function openJob() {
-    const job = cosmosq.jobs.byId.get(Number(cosmosq.state.values.job));
-    if (job) cosmosq.stage.open([job]);
+  /** What lies in front of the page: some jobs, or two to be compared. */
+  function cover() {
+    const { job, compare } = cosmosq.state.values, ids = (job ?? "").split(",").map(Number).filter(id => cosmosq.jobs.byId.has(id));
+    if (ids.length) cosmosq.stage.show(ids);
     else cosmosq.stage.close();
+    if (compare && !ids.length) cosmosq.pairs.show();
+    else cosmosq.pairs.close();
   }
 
   const LAYOUT = ["x", "y", "facet", "find", "status", "stars", "sort", "size"], PLOTS = ["x", "y", "facet", "find", "status", "stars", "measure"];
 
   cosmosq.state.listen(changed => {
     if (!cosmosq.jobs?.list.length) return;
-    if (changed.has("job")) openJob();
+    if (changed.has("job") || changed.has("compare")) cover();
     tools();
     if (LAYOUT.some(name => changed.has(name))) cosmosq.sheet.layout();
     if (PLOTS.some(name => changed.has(name))) cosmosq.plots.plot();
   });
 
   cosmosq.ratings.listen(jobs => {
-    for (const job of jobs) cosmosq.sheet.renew(job);
+    // What was opened before newer data came rates the job as it was then.
+    for (const { id } of jobs) if (cosmosq.jobs.byId.has(id)) cosmosq.sheet.renew(cosmosq.jobs.byId.get(id));
     cosmosq.stage.renew();
     tools();
     cosmosq.plots.renew();

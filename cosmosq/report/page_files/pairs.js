@@ -26,10 +26,17 @@
     return line.length > 1 ? [line[0], line[1]] : null;
   }
 
-  function open() {
+  const open = () => cosmosq.state.set({ compare: "1" });
+
+  function show() {
+    if (isOpen()) return;
     dialog ??= document.body.appendChild(el("dialog", { class: "stage pairs", "aria-label": "Which of two is better", onclose: closed }));
-    if (!dialog.open) dialog.showModal();
+    dialog.showModal();
     ask();
+  }
+
+  function close() {
+    if (isOpen()) dialog.close();
   }
 
   function closed() {
@@ -38,14 +45,14 @@
     player = null;
     dialog.replaceChildren();
     cosmosq.messages.settle();
+    cosmosq.state.set({ compare: null });
   }
 
   function ask() {
     player?.stop();
     pair = next();
     player = null;
-    const close = el("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => dialog.close() }, "✕");
-    const bar = el("header", { class: "stagebar" }, el("h3", {}, "Which is better?"), el("span", { class: "sub" }, pair ? cosmosq.jobs.promptName(pair[0]) : ""), close);
+    const bar = el("header", { class: "stagebar" }, el("h3", {}, "Which is better?"), el("span", { class: "sub" }, pair ? cosmosq.jobs.promptName(pair[0]) : ""), el("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "✕"));
     if (!pair) {
       dialog.replaceChildren(bar, el("p", { class: "empty" }, "There are no two videos to compare here."));
       return;
@@ -89,5 +96,5 @@
     return true;
   }
 
-  cosmosq.pairs = { open, isOpen, key, possible: () => among().length > 1 };
+  cosmosq.pairs = { open, show, close, isOpen, key, possible: () => among().length > 1 };
 }

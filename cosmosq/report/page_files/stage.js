@@ -2,17 +2,27 @@
 {
   const { el } = cosmosq;
   const SPEEDS = [0.1, 0.25, 0.5, 1, 2];
-  let dialog = null, player = null, shown = [], options = {}, transport = null;
+  let dialog = null, player = null, shown = [], options = {}, asked = {}, transport = null, playable = 0, looks = "";
 
   const isOpen = () => dialog?.open ?? false;
+  /** The jobs that are open, as the newest data have them. */
+  const jobs = () => shown.map(id => cosmosq.jobs.byId.get(id)).filter(Boolean);
 
   /** Open the stage with these jobs; one alone comes with all that is known about it. */
-  function open(jobs, wanted = {}) {
-    shown = jobs;
-    options = { wipe: false, inputs: jobs.length === 1, ...wanted };
+  function open(wanted, how = {}) {
+    asked = how;
+    cosmosq.state.set({ job: wanted.map(({ id }) => id).join(",") });
+  }
+
+  /** What `open` or the address asked for. */
+  function show(ids) {
+    shown = ids;
+    options = { wipe: false, inputs: ids.length === 1, ...asked };
+    asked = {};
     dialog ??= document.body.appendChild(el("dialog", { class: "stage", onclose: closed }));
     build();
     if (!dialog.open) dialog.showModal();
+    cosmosq.messages.settle();
     aim();
   }
 
@@ -30,34 +40,62 @@
     player = null;
     dialog.replaceChildren();
     cosmosq.messages.settle();
-    const job = cosmosq.jobs.byId.get(Number(cosmosq.state.values.job));
     cosmosq.state.set({ job: null });
-    if (job) cosmosq.sheet.focus(job);
+    if (shown.length === 1 && jobs().length) cosmosq.sheet.focus(jobs()[0]);
   }
 
   function build() {
     player?.stop();
     player = null;
-    const single = shown.length === 1 ? shown[0] : null;
-    const tiles = [...shown.map(jobTile), ...(options.inputs ? inputTiles(shown) : [])], tracks = tiles.map(tile => tile.track).filter(Boolean);
+    const open = jobs(), single = alone();
+    const tiles = [...open.map(jobTile), ...(options.inputs ? inputTiles(open) : [])], tracks = tiles.map(tile => tile.track).filter(Boolean);
     const wiping = options.wipe && tracks.length >= 2, area = el("div", { class: wiping ? "tiles wiping" : "tiles" }, ...(wiping ? tiles.filter(tile => tile.track).slice(0, 2) : tiles).map(tile => tile.node));
     area.style.setProperty("--count", wiping ? 1 : Math.ceil(Math.sqrt(tiles.length)));
     const used = wiping ? tracks.slice(0, 2) : tracks;
     const views = el("div", { class: "views" }, area, used.length ? controls(used) : null, wiping ? cosmosq.wipe(area) : null);
-    dialog.setAttribute("aria-label", single ? `Job ${single.id}` : `${shown.length} videos together`);
-    dialog.replaceChildren(bar(single, tracks.length), el("div", { class: single ? "stagebody single" : "stagebody" }, views, single ? cosmosq.detail(single) : null));
+    playable = tracks.length;
+    looks = look();
+    dialog.setAttribute("aria-label", single ? `Job ${single.id}` : `${open.length} videos together`);
+    dialog.replaceChildren(bar(), el("div", { class: single ? "stagebody single" : "stagebody" }, views, single ? cosmosq.detail(single) : null));
     cosmosq.messages.settle();
     if (player) player.seek(0);
     aim();
   }
 
-  function bar(single, count) {
+  const alone = () => (shown.length === 1 ? jobs()[0] : null);
+
+  /** What the videos and their places are made of. */
+  const look = () => JSON.stringify(jobs().map(({ id, status, video, poster, missing, frames, inputs }) => [id, status, video, poster, missing, frames, inputs]));
+
+  /** Newer data have come: what is said of the open jobs is drawn again, and videos that are the same play on. */
+  function refresh() {
+    if (!isOpen()) return;
+    if (!jobs().length) { close(); return; }
+    if (look() !== looks) { build(); return; }
+    replace(dialog.querySelector(".stagebar"), bar());
+    const detail = dialog.querySelector(".detail"), at = detail?.scrollTop;
+    // A note that is being written stays, with what stands around it.
+    if (!detail || detail.querySelector(".note:focus")) return;
+    const fresh = cosmosq.detail(alone());
+    replace(detail, fresh);
+    fresh.scrollTop = at;
+  }
+
+  /** Put a newer node in the place of an older one; the keyboard stays on the same button. */
+  function replace(before, after) {
+    const buttons = node => [...node.querySelectorAll("button")], focused = buttons(before).indexOf(document.activeElement);
+    before.replaceWith(after);
+    if (focused >= 0) buttons(after)[focused]?.focus();
+  }
+
+  function bar() {
+    const single = alone();
     const toggle = (text, name, possible) => (possible ? el("button", { type: "button", "aria-pressed": String(options[name]), onclick: () => { options[name] = !options[name]; build(); } }, text) : null);
     const step = (text, by, label) => { const next = single && cosmosq.sheet.neighbour(single, by); return single ? el("button", { type: "button", disabled: !next, "aria-label": label, title: label, onclick: () => go(by) }, text) : null; };
     return el("header", { class: "stagebar" }, step("‹", -1, "Job before (page up)"), step("›", 1, "Next job (page down)"),
-      el("h3", { dir: "auto" }, single ? `Job ${single.id}` : `${shown.length} videos`), single ? cosmosq.status(cosmosq.cell.look(single)) : null,
+      el("h3", { dir: "auto" }, single ? `Job ${single.id}` : `${jobs().length} videos`), single ? cosmosq.status(cosmosq.cell.look(single)) : null,
       single?.simulated ? el("span", { class: "badge still" }, "SIMULATED") : null,
-      toggle("Input and controls", "inputs", shown.some(job => job.inputs.length)), toggle("Wipe", "wipe", count >= 2),
+      toggle("Input and controls", "inputs", jobs().some(job => job.inputs.length)), toggle("Wipe", "wipe", playable >= 2),
       el("button", { type: "button", class: "close", "aria-label": "Close", onclick: close }, "✕"));
   }
 
@@ -78,13 +116,13 @@
 
   /** What tells a job from the others on the stage. */
   function apart(job) {
-    const { varied, value, told, promptName } = cosmosq.jobs, several = of => new Set(shown.map(of)).size > 1;
+    const { varied, value, told, promptName } = cosmosq.jobs, several = of => new Set(jobs().map(of)).size > 1;
     const names = varied.map(({ name }) => name).filter(name => several(each => value(each, name)));
     return [...(several(promptName) ? [promptName(job)] : []), ...names.map(name => `${name} ${told(name, value(job, name))}`)].join(" · ");
   }
 
-  function inputTiles(jobs) {
-    const found = new Map(jobs.flatMap(job => job.inputs.map(each => [`${each.role} ${each.file}`, each])));
+  function inputTiles(open) {
+    const found = new Map(open.flatMap(job => job.inputs.map(each => [`${each.role} ${each.file}`, each])));
     return [...found.values()].map(each => {
       const { node, track } = media({ ...each, ...cosmosq.jobs.data.inputs[each.file] }, null);
       return { track, node: el("figure", { class: "tile input" }, node ?? el("p", { class: "lack missing" }, "the file is missing"), el("figcaption", {}, el("b", {}, each.role))) };
@@ -117,19 +155,16 @@
 
   /** To the job before or after the one that is open. */
   function go(by) {
-    const next = shown.length === 1 && cosmosq.sheet.neighbour(shown[0], by);
+    const next = alone() && cosmosq.sheet.neighbour(alone(), by);
     if (next) cosmosq.state.set({ job: String(next.id) });
   }
 
   /** Stars and verdicts again, without touching the videos. */
   function renew() {
     if (!isOpen()) return;
-    for (const job of shown) {
+    for (const job of jobs()) {
       const place = shown.length === 1 ? dialog.querySelector("#rate > .rating") : dialog.querySelector(`[data-tile="${job.id}"] .rating`);
-      if (!place) continue;
-      const focused = [...place.querySelectorAll("button")].indexOf(document.activeElement), fresh = cosmosq.ratings.control(job);
-      place.replaceWith(fresh);
-      if (focused >= 0) fresh.querySelectorAll("button")[focused].focus();
+      if (place) replace(place, cosmosq.ratings.control(job));
     }
   }
 
@@ -140,12 +175,12 @@
 
   /** What a key does here; whether it did anything. */
   function key(event) {
-    const single = shown.length === 1 && shown[0].status === "succeeded" ? shown[0] : null;
+    const single = alone()?.status === "succeeded" ? alone() : null;
     if (WORK[event.key]) WORK[event.key]();
     else if (single && cosmosq.keys.rate(single, event.key)) return true;
     else return false;
     return true;
   }
 
-  cosmosq.stage = { open, close, isOpen, key, renew, player: () => player, jobs: () => shown };
+  cosmosq.stage = { open, show, close, isOpen, key, renew, refresh, player: () => player };
 }

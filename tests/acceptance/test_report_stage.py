@@ -1,0 +1,160 @@
+"""Jobs as they are looked at on the report's page: opened, left, renewed, and played in step."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+from cosmosq.db import Ledger
+from cosmosq.models import Job, Prompt
+from cosmosq.paths import Workspace
+from cosmosq.status import Status
+from tests.acceptance.browser import Reader, needs_chromium, report_of, video_job
+from tests.ledger_rows import NOW, make_artifact, make_attempt, make_job, make_prompt, make_workspace
+from tests.media import make_video
+
+pytestmark = needs_chromium
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return make_workspace(tmp_path / "night")[0]
+
+
+@pytest.fixture
+def session(workspace: Workspace) -> Iterator[Session]:
+    """What is added here is committed by `report_of`."""
+    ledger = Ledger(workspace.ledger_path)
+    with Session(ledger.engine, expire_on_commit=False) as session:
+        yield session
+    ledger.close()
+
+
+@pytest.fixture
+def prompt(session: Session) -> Prompt:
+    return make_prompt(session, name="harbour")
+
+
+@pytest.fixture
+def videos(workspace: Workspace, session: Session, prompt: Prompt) -> list[Job]:
+    """Four jobs of one prompt, in the order of the sheet."""
+    return [video_job(workspace, session, prompt=prompt, parameters={"guidance": 3.0 + n}) for n in range(4)]
+
+
+CLOSED = "!document.querySelector('dialog[open]')"
+
+
+def test_back_closes_a_job_and_stays_on_the_page(
+    workspace: Workspace, session: Session, videos: list[Job], reader: Reader
+) -> None:
+    folder = report_of(workspace, session)
+    page = reader.open(folder / "index.html", "#sort=-id")
+    page.locator("[data-job='3'] .seen").click()
+    page.keyboard.press("PageUp")
+    opened = page.get_attribute("dialog", "aria-label")
+    assert opened in ("Job 2", "Job 4")
+    page.go_back()
+    reader.until(CLOSED)
+    assert page.evaluate("location.hash") == "#sort=-id"
+    assert page.evaluate("document.activeElement.dataset.job") == opened[-1], "the cell of what was looked at last"
+    page.go_forward()
+    page.wait_for_selector(f"dialog[open][aria-label='{opened}']")
+    page.reload()
+    page.wait_for_selector(f"dialog[open][aria-label='{opened}']")
+    page.go_back()
+    reader.until(CLOSED)
+    assert page.url.endswith("index.html#sort=-id")
+    reader.assert_quiet(folder)
+
+
+def test_what_was_closed_otherwise_needs_no_back(
+    workspace: Workspace, session: Session, videos: list[Job], reader: Reader
+) -> None:
+    folder = report_of(workspace, session)
+    page = reader.open(folder / "index.html")
+    before = page.evaluate("history.length")
+    # At once one after the other: the browser goes back only a moment after it is asked to.
+    page.evaluate("""async () => {
+      for (const job of ['1', '2', '3']) {
+        cosmosq.state.set({ job });
+        cosmosq.stage.close();
+        await new Promise(resolve => setTimeout(resolve));
+      }
+      cosmosq.state.set({ job: '4', sort: '-id' });
+    }""")
+    reader.until("location.hash === '#sort=-id&job=4'")
+    page.wait_for_selector("dialog[open][aria-label='Job 4']")
+    page.keyboard.press("Escape")
+    reader.until("location.hash === '#sort=-id'")
+    assert page.evaluate("history.length") == before + 1, "one entry to go forward to"
+    page.go_back()
+    assert page.url == "about:blank"
+
+
+def test_several_videos_stand_in_the_address_and_back_closes_them(
+    workspace: Workspace, session: Session, videos: list[Job], reader: Reader
+) -> None:
+    folder = report_of(workspace, session)
+    page = reader.open(folder / "index.html")
+    for job in videos[:3]:
+        page.locator(f"[data-job='{job.id}'] .choose").check()
+    page.get_by_role("button", name="Play together").click()
+    assert page.evaluate("location.hash") == "#job=1%2C2%2C3"
+    page.reload()
+    page.wait_for_selector("dialog[open][aria-label='3 videos together']")
+    page.go_back()
+    reader.until(CLOSED)
+    page.get_by_role("button", name="Which is better?").click()
+    page.wait_for_selector("dialog[open]")
+    page.go_back()
+    reader.until(CLOSED)
+    assert page.url.endswith("index.html")
+    reader.assert_quiet(folder)
+
+
+def renew(reader: Reader, workspace: Workspace, session: Session, *options: str) -> None:
+    """Newer data, taken in by the page that is open as `--watch` has them taken in."""
+    before = reader.page.evaluate("cosmosq.jobs.data.made_at")
+    report_of(workspace, session, *options)
+    reader.page.evaluate("cosmosq.pulse('newer')")
+    reader.until(f"cosmosq.jobs.data.made_at !== '{before}'")
+
+
+def test_an_open_job_keeps_its_place_when_data_are_renewed(
+    workspace: Workspace, session: Session, videos: list[Job], reader: Reader, prompt: Prompt
+) -> None:
+    waits = make_job(session, prompt=prompt, parameters={"guidance": 9.0})
+    folder = report_of(workspace, session)
+    page = reader.open(folder / "index.html", "#job=2")
+    page.evaluate("() => { document.querySelector('dialog video').id = 'same'; }")
+    page.locator("dialog .note").fill("half a th")
+    waits.status = Status.RUNNING
+    renew(reader, workspace, session)
+    assert page.locator("dialog video").get_attribute("id") == "same", "what is the same plays on"
+    assert page.input_value("dialog .note:focus") == "half a th"
+    page.locator("dialog .play").focus()
+    page.keyboard.press("4")
+    assert page.locator("[data-job='2'] .cap .stars").inner_text() == "★★★★"
+    for job in (3, 4, 5):
+        page.keyboard.press("PageDown")
+        assert page.get_attribute("dialog", "aria-label") == f"Job {job}"
+    assert page.locator("dialog .stagebar .status").inner_text() == "running"
+    renew(reader, workspace, session, "--status", "succeeded")
+    reader.until(CLOSED)
+    assert page.evaluate("cosmosq.state.values.job") is None
+    reader.assert_quiet(folder)
+
+
+def test_an_open_job_shows_its_video_when_there_is_one(workspace: Workspace, session: Session, reader: Reader) -> None:
+    job = make_job(session, status=Status.RUNNING)
+    folder = report_of(workspace, session)
+    page = reader.open(folder / "index.html", "#job=1")
+    assert page.locator("dialog .lack.running").count() == 1
+    job.status = Status.SUCCEEDED
+    make_artifact(session, make_attempt(session, job, status=Status.SUCCEEDED, ended_at=NOW))
+    make_video(workspace.root / "outputs/1/output.mp4")
+    renew(reader, workspace, session)
+    assert page.locator("dialog video").count() == 1
+    assert page.locator("dialog .rating").count() == 1
+    reader.assert_quiet(folder)
