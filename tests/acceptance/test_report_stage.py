@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger
-from cosmosq.models import Job, Prompt
+from cosmosq.models import Job, JobInput, Prompt, Video
 from cosmosq.paths import Workspace
 from cosmosq.status import Status
 from tests.acceptance.browser import Reader, needs_chromium, report_of, video_job
@@ -157,4 +157,67 @@ def test_an_open_job_shows_its_video_when_there_is_one(workspace: Workspace, ses
     renew(reader, workspace, session)
     assert page.locator("dialog video").count() == 1
     assert page.locator("dialog .rating").count() == 1
+    reader.assert_quiet(folder)
+
+
+PRESENTED = """rates => {
+  const videos = [...document.querySelectorAll('dialog video')];
+  window.shown = videos.map(() => 0);
+  window.samples = [];
+  videos.forEach((video, at) => {
+    const note = (_, { mediaTime }) => { window.shown[at] = Math.round(mediaTime * rates[at]); next(); };
+    const next = () => video.requestVideoFrameCallback(note);
+    next();
+  });
+  const sample = () => { window.samples.push([...window.shown]); requestAnimationFrame(sample); };
+  requestAnimationFrame(sample);
+}"""
+"""Notes which frame of each video the browser has put on the screen; `rates` are their frames a second."""
+
+
+def test_the_nth_frame_of_the_input_stands_beside_the_nth_of_the_output(
+    workspace: Workspace, session: Session, reader: Reader
+) -> None:
+    job = video_job(workspace, session, frames=60)
+    path = make_video(workspace.root / "input.mp4", frames=60, fps=30, seed=7)
+    size = {"width": 64, "height": 48, "fps": 30.0, "frames": 60, "duration_s": 2.0, "bytes": 1}
+    session.add(Video(sha256="1" * 64, path=str(path), created_at=NOW, **size))
+    session.flush()
+    session.add(JobInput(job_id=job.id, role="input", sha256="1" * 64, path=str(path)))
+    folder = report_of(workspace, session)
+    page = reader.open(folder / "index.html", "#job=1")
+    page.evaluate(PRESENTED, [24, 30])
+    assert page.get_attribute(".scrub", "max") == "59"
+    for frame in (10, 59, 30):
+        page.evaluate("frame => cosmosq.stage.player().seek(frame)", frame)
+        reader.until(f"window.shown.every(shown => shown === {frame})")
+    assert page.inner_text(".count") == "31 / 60"
+    page.keyboard.press("ArrowRight")
+    reader.until("window.shown.every(shown => shown === 31)")
+    page.keyboard.press(" ")
+    reader.until("new Set(window.samples.map(each => each[0])).size > 45")
+    page.keyboard.press(" ")
+    samples: list[list[int]] = page.evaluate("window.samples.slice(5)")
+    apart = sorted(abs(output - shown) for output, shown in samples if 0 < output < 59)
+    # How often it was more is the machine's doing: a frame that comes late is waited for.
+    assert apart[int(len(apart) * 0.9)] <= 1
+    reader.until("window.shown[0] === window.shown[1]")
+
+
+def test_every_speed_is_one_that_the_browser_plays(workspace: Workspace, session: Session, reader: Reader) -> None:
+    for fps in (12, 60):
+        job = video_job(workspace, session, parameters={"fps": fps}, artifact={"fps": float(fps), "frames": 48})
+        make_video(workspace.root / f"outputs/{job.id}/output.mp4", frames=48, fps=fps)
+    folder = report_of(workspace, session)
+    page = reader.open(folder / "index.html", "#job=1,2")
+    page.evaluate(PRESENTED, [12, 60])
+    for speed in ("2", "0.1"):
+        page.get_by_label("Speed").select_option(speed)
+        page.locator("dialog .play").focus()
+        page.keyboard.press(" ")
+        reader.until("window.shown[0] > 3")
+        page.keyboard.press(" ")
+        reader.until("window.shown[0] === window.shown[1]")
+        page.keyboard.press("Home")
+        reader.until("window.shown.every(shown => shown === 0)")
     reader.assert_quiet(folder)

@@ -1,21 +1,26 @@
-// Several videos under one clock, at most one frame apart.
+// Several videos under one clock of frames, at most one apart.
 {
   const NUDGE_PER_S = 6, MOST_NUDGE = 0.4;
   // Frames that a video may lag before all wait for it, how long it may, and how often in a while before it is given up.
   const MOST_LAG = 1.6, PATIENCE_MS = 250, MOST_WAITS = 3, WHILE_MS = 4000;
+  // Browsers play nothing slower or faster.
+  const SLOWEST = 1 / 16, FASTEST = 16;
 
   /**
-   * Plays videos together. `tracks` are {video, fps, frames}; the clock counts in frames of the finest of them.
-   * Each video is nudged towards the clock; where the machine is too slow for that, frames are sought one by one.
+   * Plays videos together. `tracks` are {video, fps, frames}. The engine makes the n-th frame of the n-th, whatever a
+   * video has a second: the clock counts frames, as many a second as the first track has. Each video is nudged towards the
+   * clock; where the machine is too slow for that, frames are sought one by one.
    */
   function player(tracks, changed) {
-    const fps = Math.max(...tracks.map(track => track.fps));
-    const length = Math.max(1, ...tracks.map(track => Math.round(track.frames / track.fps * fps)));
+    const { fps } = tracks[0], length = Math.max(1, ...tracks.map(track => track.frames));
     const me = { fps, length, loop: true, speed: 1, playing: false, driven: false };
     let at = 0, anchor = null, generation = 0, lateSince = null, waits = [];
 
-    /** The frame of this track at a time of the clock; a shorter one stays at its last. */
-    const frameAt = (track, seconds) => Math.min(track.frames - 1, Math.floor(seconds * track.fps + 1e-6));
+    /** The frame of this track; a shorter one stays at its last. */
+    const frameAt = (track, frame) => Math.min(track.frames - 1, Math.floor(frame));
+    /** How fast a track has to play to keep up with the clock. */
+    const rate = track => me.speed * fps / track.fps;
+    const playable = track => rate(track) >= SLOWEST && rate(track) <= FASTEST;
     const middle = (track, frame) => (frame + 0.5) / track.fps;
     for (const track of tracks) watch(track);
 
@@ -49,14 +54,14 @@
       });
     }
 
-    const showAll = frame => Promise.all(tracks.map(track => show(track, frameAt(track, frame / fps))));
+    const showAll = frame => Promise.all(tracks.map(track => show(track, frameAt(track, frame))));
 
     function silence() {
       for (const track of tracks) {
         // One more frame may be on its way: what a video that was stopped shows is only known once it was sought.
         track.coasting ||= !me.playing && !track.video.paused;
         track.video.pause();
-        track.video.playbackRate = me.speed;
+        if (playable(track)) track.video.playbackRate = rate(track);
       }
     }
 
@@ -90,35 +95,36 @@
 
     /** From `at` on, until the generation ends. */
     async function run(mine) {
-      if (me.driven) { drive(mine); return; }
-      const going = tracks.filter(track => at / fps < track.frames / track.fps);
+      if (me.driven || !tracks.every(playable)) { drive(mine); return; }
+      const going = tracks.filter(track => at < track.frames);
       await Promise.all(going.map(({ video }) => video.play().catch(() => {})));
       if (mine !== generation) { if (!me.playing) silence(); return; }
-      anchor = { clock: performance.now(), seconds: (at + 0.5) / fps };
+      anchor = { clock: performance.now(), frame: at + 0.5 };
       lateSince = null;
       requestAnimationFrame(now => tick(mine, now));
     }
 
     function tick(mine, now) {
       if (mine !== generation) return;
-      const seconds = anchor.seconds + Math.max(0, now - anchor.clock) / 1000 * me.speed;
-      if (seconds * fps >= length) { end(); return; }
-      at = Math.floor(seconds * fps);
-      for (const track of tracks) nudge(track, seconds);
-      if (isLate(seconds, now)) { wait(mine, now); return; }
+      const position = anchor.frame + Math.max(0, now - anchor.clock) / 1000 * fps * me.speed;
+      if (position >= length) { end(); return; }
+      at = Math.floor(position);
+      for (const track of tracks) nudge(track, position);
+      if (isLate(position, now)) { wait(mine, now); return; }
       changed();
       requestAnimationFrame(then => tick(mine, then));
     }
 
-    function nudge(track, seconds) {
+    function nudge(track, position) {
       const { video } = track;
       if (video.ended || video.paused) return;
-      const ahead = video.currentTime - seconds;
-      video.playbackRate = me.speed * (1 - Math.max(-MOST_NUDGE, Math.min(MOST_NUDGE, ahead * NUDGE_PER_S)));
+      const ahead = (video.currentTime * track.fps - position) / fps;
+      const wanted = rate(track) * (1 - Math.max(-MOST_NUDGE, Math.min(MOST_NUDGE, ahead * NUDGE_PER_S)));
+      video.playbackRate = Math.max(SLOWEST, Math.min(FASTEST, wanted));
     }
 
-    function isLate(seconds, now) {
-      const late = tracks.some(track => Math.abs(frameAt(track, seconds) - track.shown) / track.fps * fps > MOST_LAG && !track.video.error);
+    function isLate(position, now) {
+      const late = tracks.some(track => Math.abs(frameAt(track, position) - track.shown) > MOST_LAG && !track.video.error);
       if (!late || document.hidden) { lateSince = null; return false; }
       lateSince ??= now;
       return now - lateSince > PATIENCE_MS;
@@ -162,13 +168,7 @@
       for (const { video } of tracks) { video.pause(); video.removeAttribute("src"); video.load(); }
     }
 
-    /** How far apart the videos are on the screen now, in frames of the clock. */
-    function spread() {
-      const offs = tracks.filter(track => !track.video.error && at / fps < track.frames / track.fps).map(track => track.shown / track.fps * fps);
-      return offs.length ? Math.max(...offs) - Math.min(...offs) : 0;
-    }
-
-    return Object.assign(me, { seek, play, pause, stop, setSpeed, spread, frame: () => at, step: count => { me.playing = false; return seek(at + count); }, toggle: () => (me.playing ? pause() : play()), tracks });
+    return Object.assign(me, { seek, play, pause, stop, setSpeed, frame: () => at, step: count => { me.playing = false; return seek(at + count); }, toggle: () => (me.playing ? pause() : play()), tracks });
   }
 
   cosmosq.player = player;
