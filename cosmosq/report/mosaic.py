@@ -60,7 +60,7 @@ def write(path: Path, root: Path, contents: Contents, *, layout: str) -> int:
         )
     sheet = _Sheet(arrange(shown, contents, layout), shown, contents, axes.first(contents.cells, layout))
     fps = round(max(cell["fps"] for cell in shown))
-    frames.encode_pictures(path, sheet.pictures(root, fps), fps, crf=20, preset="veryfast")
+    frames.encode_pictures(path, sheet.pictures(root), fps, crf=20, preset="veryfast")
     return len(shown)
 
 
@@ -182,7 +182,7 @@ class _Sheet:
         self.places += [(cell, left, top) for cell, left in zip(row.cells, lefts, strict=True) if cell is not None]
         return self.cell_height + self.told_height
 
-    def pictures(self, root: Path, fps: int) -> Iterator["NDArray[Any]"]:
+    def pictures(self, root: Path) -> Iterator["NDArray[Any]"]:
         """RGB frames until the longest video ends; a shorter one stays at its last frame."""
         from cosmosq import videos
 
@@ -191,20 +191,16 @@ class _Sheet:
             number: videos.pictures(root / cell["output"], width=self.cell_width)
             for number, (cell, _, _) in enumerate(self.places)
         }
-        frame = 0
         while running:
+            # The engine makes the n-th frame of the n-th, whatever a video has a second.
             for number, pictures in list(running.items()):
-                cell, left, top = self.places[number]
-                # A video of fewer frames a second shows some of them for longer.
-                if int(frame * cell["fps"] / fps) == int((frame - 1) * cell["fps"] / fps) and frame:
-                    continue
+                _, left, top = self.places[number]
                 try:
                     self._paste(canvas, next(pictures), left, top)
                 except (StopIteration, CosmosqError):
                     del running[number]
             if running:
                 yield canvas
-            frame += 1
 
     def _paste(self, canvas: "NDArray[Any]", picture: "NDArray[Any]", left: int, top: int) -> None:
         import cv2

@@ -20,7 +20,7 @@ from cosmosq.videos import probe
 from tests.acceptance.browser import Reader, needs_chromium, report_of, video_job
 from tests.acceptance.command_line import Shell
 from tests.ledger_rows import make_ended_job, make_prompt
-from tests.media import decoded
+from tests.media import decoded, make_video
 from tests.night import COMMAND_LINE
 
 
@@ -94,6 +94,19 @@ def test_the_mosaic_plays_every_video_in_its_place(workspace: Workspace, session
             assert cell.mean((0, 1)) == pytest.approx(original.mean((0, 1)), abs=4), (number, frame)
     shell.ok("report", "--mosaic", "time.mp4", "--layout", "time", "--prompt", "harbour")
     assert probe(workspace.root / "time.mp4").height == 2 * int(lines)
+
+
+def test_a_mosaic_shows_the_same_frame_of_all(workspace: Workspace, session: Session, shell: Shell) -> None:
+    for number, fps in ((1, 12), (2, 24)):
+        video_job(workspace, session, parameters={"fps": fps}, artifact={"fps": float(fps), "frames": 12})
+        make_video(workspace.root / f"outputs/{number}/output.mp4", seed=number, frames=12, fps=fps)
+    session.commit()
+    shell.ok("report", "--mosaic", "mosaic.mp4", "--layout", "time")
+    shown = decoded(workspace.root / "mosaic.mp4")
+    assert len(shown) == 12, "not the 24 in which the slower one is over by the clock"
+    for number, left in {1: 0, 2: 480}.items():
+        original = decoded(workspace.root / f"outputs/{number}/output.mp4")[6]
+        assert shown[6][:358, left : left + 477].mean((0, 1)) == pytest.approx(original.mean((0, 1)), abs=4), number
 
 
 def test_a_mosaic_of_nothing_says_so(workspace: Workspace, session: Session, shell: Shell) -> None:
