@@ -5,11 +5,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+from playwright.sync_api import Browser
 from sqlalchemy.orm import Session
 
 from cosmosq.cli import main
@@ -173,6 +175,40 @@ def test_one_job_and_a_parameter_that_never_varied(workspace: Workspace, session
     values = page.locator("dialog .fields").first.locator("td:nth-child(2)").all_inner_texts()
     assert values == ["7", "true", "0.3"]
     reader.assert_quiet(folder)
+
+
+@needs_chromium
+def test_times_are_the_readers_own(workspace: Workspace, session: Session, browser: Browser) -> None:
+    video_job(workspace, session)
+    folder = report_of(workspace, session)
+    zone = ZoneInfo("Asia/Kathmandu")
+    reader = Reader(browser, timezone_id=str(zone))
+    page = reader.open(folder / "index.html")
+    there = datetime.fromisoformat(page.get_attribute("#made", "datetime") or "").astimezone(zone)
+    assert re.findall(r"\d+:\d+", page.inner_text("#made")) == [there.strftime("%-I:%M")]
+    assert "UTC" not in page.inner_text("#head .over")
+    page.evaluate("document.querySelector('#night-section').scrollIntoView()")
+    page.wait_for_selector("#night .plot svg")
+    begun = datetime.fromisoformat(data_of(folder)["night"]["spans"][0]["from"]).astimezone(zone)
+    assert begun.strftime("%Y-%m-%dT%H:%M") in page.evaluate("document.querySelector('#night .plot').data[0].base[0]")
+    reader.context.close()
+
+
+@needs_chromium
+def test_what_was_cancelled_is_no_failure(workspace: Workspace, session: Session, reader: Reader) -> None:
+    for status in (Status.FAILED, Status.BLOCKED, Status.CANCELLED, Status.CANCELLED):
+        make_ended_job(session, status, error=status.value)
+    page = reader.open(report_of(workspace, session) / "index.html")
+    assert page.get_by_role("button", name="Failures (2)").is_visible()
+
+
+@needs_chromium
+def test_the_tools_stand_in_one_line(workspace: Workspace, session: Session, reader: Reader) -> None:
+    video_job(workspace, session)
+    page = reader.open(report_of(workspace, session) / "index.html")
+    tops = page.eval_on_selector_all("#tools label span", "all => all.map(e => e.getBoundingClientRect().top)")
+    assert len(tops) == 4
+    assert max(tops) - min(tops) < 1
 
 
 @needs_chromium

@@ -27,11 +27,12 @@
   }
 
   function draw() {
+    cosmosq.find("made").textContent = cosmosq.moment(cosmosq.jobs.data.made_at);
     if (!cosmosq.jobs.list.length) { cosmosq.find("figures").hidden = true; return; }
     cosmosq.find("figures").replaceChildren(figures(), ...bar(), versions());
     const go = (id, text) => el("button", { type: "button", onclick: () => cosmosq.find(id).scrollIntoView() }, text);
     const compare = el("button", { type: "button", class: "strong", onclick: cosmosq.pairs.open, disabled: !cosmosq.pairs.possible(), title: "Key c" }, "Which is better?");
-    const bad = cosmosq.jobs.list.filter(job => ["failed", "blocked", "cancelled"].includes(job.status) || job.missing).length;
+    const bad = cosmosq.jobs.list.filter(job => ["failed", "blocked"].includes(job.status) || job.missing).length;
     cosmosq.find("contents").replaceChildren(go("sheet-section", "Sheet"), go("plots-section", "Plots"), go("night-section", "Night"), go("failures-section", bad ? `Failures (${bad})` : "Failures"), compare, el("button", { type: "button", onclick: cosmosq.keys.help, title: "Key ?" }, "Keys"));
   }
 
