@@ -14,7 +14,7 @@ from cosmosq.report.totals import Totals
 
 SCRIPTS = (
     *("base", "messages", "statistics", "jobs", "state", "axes", "conditions", "filter", "store", "ratings"),
-    *("cell", "sheet", "player", "wipe"),
+    *("cell", "sheet", "player", "wipe", "tiles"),
     *("detail", "stage", "pairs", "marginals", "heatmap", "parallel", "timeline", "plots", "failures", "head"),
     *("live", "keys", "app"),
 )

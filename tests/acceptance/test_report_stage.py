@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cosmosq.db import Ledger
-from cosmosq.models import Job, JobInput, Prompt, Video
+from cosmosq.models import Artifact, Job, JobInput, Prompt, Video
 from cosmosq.paths import Workspace
 from cosmosq.status import Status
 from tests.acceptance.browser import Reader, needs_chromium, report_of, video_job
@@ -221,3 +223,49 @@ def test_every_speed_is_one_that_the_browser_plays(workspace: Workspace, session
         page.keyboard.press("Home")
         reader.until("window.shown.every(shown => shown === 0)")
     reader.assert_quiet(folder)
+
+
+@pytest.mark.parametrize("size", [(1400, 900), (1280, 720), (390, 844)], ids=["desktop", "laptop", "phone"])
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_nothing_covers_videos_that_play_together(
+    count: int, size: tuple[int, int], workspace: Workspace, session: Session, videos: list[Job], browser: Browser
+) -> None:
+    for job in videos:
+        make_video(workspace.root / f"outputs/{job.id}/output.mp4", width=160, height=88)
+        for artifact in session.scalars(select(Artifact)):
+            artifact.width, artifact.height = 160, 88
+    folder = report_of(workspace, session)
+    reader = Reader(browser, viewport={"width": size[0], "height": size[1]})
+    page = reader.open(folder / "index.html", f"#job={','.join(str(job.id) for job in videos[:count])}")
+    reader.until(f"document.querySelectorAll('dialog .tile .rating').length === {count}")
+    reader.keep(f"together-{count}-{size[0]}")
+    transport, *seen = (
+        page.evaluate(f"[...document.querySelectorAll('dialog {what}')].map(e => e.getBoundingClientRect().{edge})")
+        for what, edge in ((".transport", "top"), (".tile video", "bottom"), (".tile .rating", "bottom"))
+    )
+    assert max(max(each) for each in seen) <= transport[0] < size[1]
+    widths = page.eval_on_selector_all("dialog .tile video", "all => all.map(e => e.clientWidth)")
+    assert min(widths) > size[0] * (0.3 if count > 2 else 0.4)
+    reader.context.close()
+
+
+def test_a_phone_shows_a_job_from_top_to_bottom(
+    workspace: Workspace, session: Session, videos: list[Job], browser: Browser
+) -> None:
+    folder = report_of(workspace, session)
+    reader = Reader(browser, viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page = reader.open(folder / "index.html", "#job=1")
+    page.wait_for_selector("dialog .detail")
+    tops, bottoms = (
+        [
+            page.evaluate(f"document.querySelector('dialog {part}').getBoundingClientRect().{edge}")
+            for part in (".stagebar", ".tile video", ".tile figcaption", ".transport", ".detail")
+        ]
+        for edge in ("top", "bottom")
+    )
+    assert all(below >= above for below, above in zip(tops[1:], bottoms, strict=False)), "nothing lies over another"
+    close = page.locator("dialog .close").bounding_box()
+    assert close
+    assert close["y"] < 40, "at the side of the number"
+    reader.assert_quiet(folder)
+    reader.context.close()

@@ -70,7 +70,7 @@
   function tile(job) {
     const video = job.video ? el("video", { src: job.video, muted: true, playsInline: true, preload: "auto", width: job.width || 16, height: job.height || 9 }) : el("img", { src: job.poster, alt: "" });
     // Neither number nor parameters, which would answer in place of the eyes.
-    return { node: el("figure", { class: "tile" }, video), track: job.video ? { video, fps: job.fps || 24, frames: job.frames || 1 } : null };
+    return { node: el("figure", { class: "tile", style: job.width ? { "--ratio": String(job.width / job.height) } : {} }, video), track: job.video ? { video, fps: job.fps || 24, frames: job.frames || 1 } : null };
   }
 
   const choice = (text, at) => el("button", { type: "button", class: "choice", onclick: () => answer(at) }, text);

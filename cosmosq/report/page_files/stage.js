@@ -20,10 +20,8 @@
     options = { wipe: false, inputs: ids.length === 1, ...asked };
     asked = {};
     dialog ??= document.body.appendChild(el("dialog", { class: "stage", onclose: closed }));
-    build();
     if (!dialog.open) dialog.showModal();
-    cosmosq.messages.settle();
-    aim();
+    build();
   }
 
   /** The keyboard begins at play: buttons keep the space bar for themselves. */
@@ -50,7 +48,7 @@
     const open = jobs(), single = alone();
     const tiles = [...open.map(jobTile), ...(options.inputs ? inputTiles(open) : [])], tracks = tiles.map(tile => tile.track).filter(Boolean);
     const wiping = options.wipe && tracks.length >= 2, area = el("div", { class: wiping ? "tiles wiping" : "tiles" }, ...(wiping ? tiles.filter(tile => tile.track).slice(0, 2) : tiles).map(tile => tile.node));
-    area.style.setProperty("--count", wiping ? 1 : Math.ceil(Math.sqrt(tiles.length)));
+    if (wiping) area.style.setProperty("--ratio", tiles.find(tile => tile.track).node.style.getPropertyValue("--ratio"));
     const used = wiping ? tracks.slice(0, 2) : tracks;
     const views = el("div", { class: "views" }, area, used.length ? controls(used) : null, wiping ? cosmosq.wipe(area) : null);
     playable = tracks.length;
@@ -59,7 +57,14 @@
     dialog.replaceChildren(bar(), el("div", { class: single ? "stagebody single" : "stagebody" }, views, single ? cosmosq.detail(single) : null));
     cosmosq.messages.settle();
     if (player) player.seek(0);
+    fit();
     aim();
+  }
+
+  /** One job alone has the largest place for its output; of several each has the same. */
+  function fit() {
+    const area = isOpen() && shown.length > 1 && dialog.querySelector(".tiles:not(.wiping)");
+    if (area) cosmosq.fit(area);
   }
 
   const alone = () => (shown.length === 1 ? jobs()[0] : null);
@@ -106,12 +111,14 @@
     return { node: video, track: { video, fps: about.fps || 24, frames: about.frames || 1 } };
   }
 
+  const shape = ({ width, height }) => (width ? { "--ratio": String(width / height) } : {});
+
   function jobTile(job) {
     const { node, track } = media(job, job), state = cosmosq.cell.look(job);
     const lack = el("p", { class: `lack ${state}` }, cosmosq.cell.WORDS[state] ?? state), mailed = cosmosq.jobs.data.single_file && job.output ? el("span", { class: "sub" }, "The first frame: videos are not in this file.") : null;
     const lines = shown.length > 1 ? [el("div", { class: "what", dir: "auto" }, apart(job)), job.video ? cosmosq.ratings.control(job) : null] : [];
     const title = shown.length > 1 ? el("b", {}, `${job.id} `) : el("b", {}, "output");
-    return { track, node: el("figure", { class: "tile", "data-tile": job.id }, node ?? lack, job.simulated && node ? el("span", { class: "badge" }, "SIMULATED") : null, el("figcaption", {}, title, mailed, ...lines)) };
+    return { track, node: el("figure", { class: "tile", "data-tile": job.id, style: shape(job) }, node ?? lack, job.simulated && node ? el("span", { class: "badge" }, "SIMULATED") : null, el("figcaption", {}, title, mailed, ...lines)) };
   }
 
   /** What tells a job from the others on the stage. */
@@ -124,8 +131,8 @@
   function inputTiles(open) {
     const found = new Map(open.flatMap(job => job.inputs.map(each => [`${each.role} ${each.file}`, each])));
     return [...found.values()].map(each => {
-      const { node, track } = media({ ...each, ...cosmosq.jobs.data.inputs[each.file] }, null);
-      return { track, node: el("figure", { class: "tile input" }, node ?? el("p", { class: "lack missing" }, "the file is missing"), el("figcaption", {}, el("b", {}, each.role))) };
+      const about = { ...each, ...cosmosq.jobs.data.inputs[each.file] }, { node, track } = media(about, null);
+      return { track, node: el("figure", { class: "tile input", style: shape(about) }, node ?? el("p", { class: "lack missing" }, "the file is missing"), el("figcaption", {}, el("b", {}, each.role))) };
     });
   }
 
@@ -182,5 +189,6 @@
     return true;
   }
 
+  addEventListener("resize", cosmosq.once(fit));
   cosmosq.stage = { open, show, close, isOpen, key, renew, refresh, player: () => player };
 }
