@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from cosmosq.errors import InvalidInput, NotFound
 from cosmosq.files import part_of, publish, writing
+from cosmosq.videos import opened
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -240,7 +241,7 @@ def _read(path: Path) -> "VideoFrame":
         if path.suffix.lower() in PARTIAL and PARTIAL[path.suffix.lower()](path.read_bytes()):
             raise InvalidInput(f"{path} is no whole image: render it again")
         # An open file and not a name, in which libav would look for patterns and protocols.
-        with path.open("rb") as stream, av.open(stream, "r", metadata_errors="replace") as container:
+        with path.open("rb") as stream, opened(stream) as container:
             for frame in container.decode(video=0):
                 if not frame.is_corrupt:
                     return frame

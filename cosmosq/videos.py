@@ -127,6 +127,17 @@ def _decoded(path: Path, container: "InputContainer", stream: "VideoStream") -> 
         raise BrokenVideo(f"{path} is broken: it promises {stream.frames} frames and has {count}")
 
 
+def opened(file: str | BinaryIO, **how: Any) -> "InputContainer":
+    """A file as PyAV reads it; titles and comments in it need not be UTF-8."""
+    import av
+
+    # Newer ones read every title, and know no word for it.
+    if int(av.__version__.partition(".")[0]) < 19:
+        how["metadata_errors"] = "replace"
+    container: InputContainer = av.open(file, "r", **how)
+    return container
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple["InputContainer", "VideoStream"]]:
     # PyAV takes longer to import than most commands to run.
@@ -136,7 +147,7 @@ def _opened(path: Path) -> Iterator[tuple["InputContainer", "VideoStream"]]:
         raise NotFound(f"{path} does not exist or is no file: check the path")
     try:
         # Absolute, because "take:1.mp4" alone would be read as a protocol named "take".
-        with av.open(str(path.absolute()), options=OPEN_WITH, metadata_errors="replace") as container:
+        with opened(str(path.absolute()), options=OPEN_WITH) as container:
             if not container.streams.video:
                 raise InvalidInput(_no_video(path, "it has no video stream"))
             if container.streams.video[0].codec_context is None:

@@ -152,6 +152,13 @@ def test_damage_inside_never_ends_in_another_error(tmp_path: Path, whole: Whole,
         verify(path)
 
 
+def test_a_title_that_is_no_utf_8_is_no_damage(tmp_path: Path, whole: Whole) -> None:
+    assert b"Lavf" in whole["mkv"], "the name of the program that wrote it"
+    path = tmp_path / "a.mkv"
+    path.write_bytes(whole["mkv"].replace(b"Lavf", "L\xe9vf".encode("latin-1")))
+    assert verify(path).frames == FRAMES
+
+
 @pytest.mark.skipif(not MEDIA.is_dir(), reason="NVIDIA's example media are not next to the repository")
 def test_nvidias_own_videos_are_whole() -> None:
     for path in sorted(MEDIA.glob("*.mp4")):
