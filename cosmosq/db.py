@@ -61,8 +61,10 @@ def insert_rows(session: Session, model: type[Base], rows: Iterable[Mapping[str,
     defaults = {c.name: c.default.arg for c in table.c if isinstance(c.default, ScalarElementColumnDefault)}
     names = list(dict.fromkeys((*defaults, *listed[0])))
     connection = session.connection()
-    statement = insert(table).compile(dialect=connection.dialect, column_keys=names)
-    stored = {name: process for name in names if (process := table.c[name].type.bind_processor(connection.dialect))}
+    dialect = connection.dialect
+    statement = insert(table).compile(dialect=dialect, column_keys=names)
+    types = {name: table.c[name].type.dialect_impl(dialect) for name in names}
+    stored = {name: process for name, type_ in types.items() if (process := type_.bind_processor(dialect))}
     in_order = itemgetter(*(statement.positiontup or names))
 
     def as_stored(row: Mapping[str, Any]) -> Any:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from cosmosq import migrate
 from cosmosq.cli.init import create as create_workspace
-from cosmosq.db import BUSY_TIMEOUT_MS, Ledger, open_ledger
+from cosmosq.db import BUSY_TIMEOUT_MS, Ledger, insert_rows, open_ledger
 from cosmosq.errors import InvalidInput, InvalidLedger, NotFound, StorageFailed
 from cosmosq.models import REVISION, Clip, Job, Prompt
 from cosmosq.revision import revision_of
@@ -103,6 +103,15 @@ def test_times_come_back_as_they_went_in_and_need_a_zone(ledger: Ledger) -> None
         assert session.scalars(select(Clip.created_at)).one() == NOW
     with pytest.raises(StatementError, match="a time without a zone"), ledger.write() as session:
         session.add(Clip(name="b", created_at=datetime(2026, 1, 1)))
+
+
+def test_rows_that_are_inserted_at_once_are_stored_like_any_other(ledger: Ledger) -> None:
+    with ledger.write() as session:
+        make_clip(session, "a")
+        insert_rows(session, Clip, [{"name": "b", "created_at": NOW}])
+    with ledger.read() as session:
+        one, other = session.scalars(text("SELECT created_at FROM clips"))
+        assert one == other == f"{NOW:%Y-%m-%d %H:%M:%S}.000000"
 
 
 def test_text_that_is_no_utf_8_is_refused_in_words(ledger: Ledger) -> None:
