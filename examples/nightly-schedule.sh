@@ -7,7 +7,15 @@
 #
 # It prints when each of the two schedules fires, the table of `cosmosq schedule list` and what fires next. Then it has
 # one fire at once, to see that it works: three jobs with the label schedule=evening, a line for each that ends, and
-# the same table, which says now what was queued.
+# the same table, which now prints what was queued:
+#
+#     name     when           next  last  line
+#     evening  0 22 * * 1-5   …           enqueue --all
+#              Europe/Berlin  …           3 jobs: 1-3, by hand
+#                             …
+#     sundays  30 1 * * SUN   …  never    enqueue --sweep weekly.yaml --again
+#              Europe/Berlin  …
+#              catch-up skip  …
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 videos=$(cd "$2" && pwd)

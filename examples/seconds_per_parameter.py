@@ -2,10 +2,9 @@
 
     cosmosq report --csv - | python examples/seconds_per_parameter.py num_steps
 
-The columns are listed in REFERENCE.md. Prints a line a value, e.g.
+The columns are listed in REFERENCE.md. It prints a line a value, after two videos of two steps:
 
-    num_steps=10: 2 videos, 0.9 s each
-    num_steps=35: 5 videos, 1.4 s each
+    num_steps=2: 2 videos, … s each
 """
 
 import csv

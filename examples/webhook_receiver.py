@@ -3,7 +3,10 @@
 
     COSMOSQ_SECRET=... python webhook_receiver.py [PORT]
 
-In cosmosq.toml: [notify] webhook = "http://127.0.0.1:8808" and secret_env = "COSMOSQ_SECRET".
+In cosmosq.toml: [notify] webhook = "http://127.0.0.1:8808" and secret_env = "COSMOSQ_SECRET". After
+`cosmosq notify test` it prints:
+
+    … test: this is a test: nothing happened
 """
 
 import contextlib

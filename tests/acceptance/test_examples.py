@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.described import assert_described
 from tests.box import sshd
 from tests.media import make_frames, make_video
 
@@ -110,14 +111,25 @@ def test_the_first_night_of_the_readme_works_without_a_box(tmp_path: Path, shot:
     assert re.search(r"^1 +5 +1 +4$", told.stdout, re.MULTILINE)
 
 
-def test_the_first_night_script_makes_seven_videos_and_a_report(tmp_path: Path, shot: Path) -> None:
-    workspace = tmp_path / "first night"
-    night = shell(EXAMPLES / "first-night.sh", workspace, shot, folder=tmp_path)
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory, shot: Path) -> "tuple[Path, subprocess.CompletedProcess[str]]":
+    """The workspace that first-night.sh made, and what it said."""
+    workspace = tmp_path_factory.mktemp("first") / "first night"
+    night = shell(EXAMPLES / "first-night.sh", workspace, shot, folder=workspace.parent)
     assert night.returncode == 0, night.stderr
+    return workspace, night
+
+
+def test_the_first_night_script_makes_seven_videos_and_a_report(
+    scripted: "tuple[Path, subprocess.CompletedProcess[str]]",
+) -> None:
+    workspace, night = scripted
     jobs = jobs_of(workspace)
     assert [job["status"] for job in jobs] == ["succeeded"] * 7
     assert Counter(job["prompt_name"] for job in jobs) == {"morning": 3, "night-rain": 2, "first-snow": 2}
     assert (workspace / "report" / "index.html").is_file()
+    assert re.findall(r"job (\d) succeeded", night.stderr) == ["7", "1", "2", "3", "4", "5", "6"]
+    assert_described(EXAMPLES / "first-night.sh", night.stdout + night.stderr)
 
 
 def test_the_first_night_script_refuses_a_workspace_that_is_there(tmp_path: Path, shot: Path) -> None:
@@ -125,6 +137,19 @@ def test_the_first_night_script_refuses_a_workspace_that_is_there(tmp_path: Path
     night = shell(EXAMPLES / "first-night.sh", tmp_path / "night", shot, folder=tmp_path)
     assert night.returncode == 2
     assert jobs_of(tmp_path / "night") == []
+
+
+def test_the_notebook_tells_of_the_first_night_what_the_ledger_knows(
+    scripted: "tuple[Path, subprocess.CompletedProcess[str]]",
+) -> None:
+    workspace, _ = scripted
+    shell("cosmosq", "measure", "--pending", folder=workspace)
+    told = shell("python", "-W", "error", EXAMPLES / "notebook.py", folder=workspace)
+    assert told.returncode == 0, told.stderr
+    assert_described(EXAMPLES / "notebook.py", told.stdout)
+    shown = json.loads(shell("cosmosq", "show", "7", "--json", folder=workspace).stdout)
+    strong = shown["measurements"]["blur_ssim"]
+    assert re.search(rf"^morning +\S+ +NaN +{strong:.3f}$", told.stdout, re.MULTILINE), "edge.weight 1 was job 7 alone"
 
 
 def test_the_nightly_schedule_fires_once_by_hand_and_tells_when_it_will(tmp_path: Path, shot: Path) -> None:
@@ -135,11 +160,23 @@ def test_the_nightly_schedule_fires_once_by_hand_and_tells_when_it_will(tmp_path
     assert [job["status"] for job in jobs] == ["succeeded"] * 3
     assert re.findall(r"(\w+) fires at \w{3} [-\d]+ (\d\d:\d\d CES?T)", night.stdout)[0][0] == "evening"
     assert "3 jobs: 1-3, by hand" in night.stdout
+    assert_described(EXAMPLES / "nightly-schedule.sh", night.stdout)
     told = shell("cosmosq", "schedule", "list", "--json", folder=workspace)
     assert {each["name"]: each["catch_up"] for each in json.loads(told.stdout)} == {
         "evening": "once",
         "sundays": "skip",
     }
+
+
+def test_the_batch_file_is_made_by_nvidias_command_line_two_videos_at_once(tmp_path: Path, shot: Path) -> None:
+    workspace = tmp_path / "batch"
+    night = shell(EXAMPLES / "batch-file.sh", workspace, shot, folder=tmp_path)
+    assert night.returncode == 0, night.stderr
+    assert [job["status"] for job in jobs_of(workspace)] == ["succeeded"] * 6
+    assert_described(EXAMPLES / "batch-file.sh", night.stdout)
+    processes = sorted(workspace.glob(".cosmosq/hosts/sim/sessions/*/invocations/*"))
+    batches = [folder / "items.jsonl" for folder in processes]
+    assert [path.read_text().count("\n") if path.exists() else 1 for path in batches] == [2, 1, 2, 1], "as previewed"
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +186,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory, shot: Path) -> Path:
     shell("cosmosq", "init", workspace, folder=workspace.parent)
     (workspace / "cosmosq.toml").write_text("measure = false\n" + (EXAMPLES / "rehearsal.toml").read_text())
     shell("cosmosq", "clip", "add", "shot", shot, folder=workspace)
-    texts = "a harbour at dawn\na gloomy cellar\na sunny garden\n"
+    texts = "\n".join(re.findall(r'"(a \w+ .+?)"', (EXAMPLES / "rehearsal.toml").read_text()))
     added = ("prompt", "add", "--from", "-", "--clip", "shot", "-s", "edge.weight=0.5", "-s", "num_steps=2")
     shell("cosmosq", *added, folder=workspace, given=texts)
     shell("cosmosq", "enqueue", "--all", folder=workspace)
@@ -170,10 +207,23 @@ def test_the_rehearsal_blocks_one_prompt_and_heals_a_crash(rehearsal: Path) -> N
     }
 
 
+def test_the_rehearsal_ends_as_its_comments_say(rehearsal: Path) -> None:
+    assert_described(EXAMPLES / "rehearsal.toml", shell("cosmosq", "status", folder=rehearsal).stdout)
+
+
 def test_the_seconds_of_a_parameter_are_read_from_the_report(rehearsal: Path) -> None:
     table = shell("cosmosq", "report", "--csv", "-", folder=rehearsal).stdout
-    told = shell("python", EXAMPLES / "seconds_per_parameter.py", "num_steps", folder=rehearsal, given=table)
+    example = EXAMPLES / "seconds_per_parameter.py"
+    told = shell("python", example, "num_steps", folder=rehearsal, given=table)
     assert re.fullmatch(r"num_steps=2: 2 videos, \d+\.\d s each\n", told.stdout), told.stderr
+    assert_described(example, told.stdout)
+
+
+def test_the_notebook_says_without_measurements_what_to_do(rehearsal: Path) -> None:
+    told = shell("python", EXAMPLES / "notebook.py", folder=rehearsal)
+    assert told.returncode == 1
+    assert told.stderr == "blur_ssim was not measured: cosmosq measure --pending\n"
+    assert "blocked      1" in told.stdout
 
 
 @pytest.fixture
@@ -205,15 +255,14 @@ def test_the_receiver_prints_what_is_signed_and_refuses_the_rest(
         answers[name] = shell("cosmosq", "-w", "night", "notify", "test", folder=tmp_path).stdout.split(maxsplit=1)[1]
     assert answers == {"none": "answer 403 Forbidden\n", "wrong": "answer 403 Forbidden\n", "right": "ok\n"}
     assert process.stdout is not None
-    assert re.fullmatch(r"3 \S+ test: this is a test: nothing happened\n", process.stdout.readline())
+    told = process.stdout.readline()
+    assert re.fullmatch(r"3 \S+ test: this is a test: nothing happened\n", told)
+    assert_described(EXAMPLES / "webhook_receiver.py", told)
 
 
 def test_no_example_is_left_out_here() -> None:
-    covered = {
-        "first-night.sh",
-        "nightly-schedule.sh",
-        "prompts.jsonl",
-        "rehearsal.toml",
-        "seconds_per_parameter.py",
-    } | {"webhook_receiver.py"}
-    assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == covered
+    elsewhere = {"measure", "strategy", "sweeps"}
+    here = {"batch-file.sh", "first-night.sh", "nightly-schedule.sh", "notebook.py", "prompts.jsonl"} | {
+        *("rehearsal.toml", "seconds_per_parameter.py", "webhook_receiver.py")
+    }
+    assert {path.name for path in EXAMPLES.iterdir() if path.name != "__pycache__"} == here | elsewhere

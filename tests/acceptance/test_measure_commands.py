@@ -16,6 +16,7 @@ from cosmosq.measures import edges
 from cosmosq.measures.matching import pairs
 from cosmosq.videos import pictures
 from tests.acceptance.command_line import Shell
+from tests.acceptance.described import assert_described
 from tests.integration.box_tools import make_video
 from tests.integration.test_measuring import install
 
@@ -216,6 +217,8 @@ def test_a_measure_of_ones_own_is_made_like_the_others(copied: Shell, example: P
         assert set(row["measurements"]) == {"colourfulness", "colourfulness.gain"}
         assert row["measurements"]["colourfulness"] > 0
     assert "colourfulness.gain" in copied.ok("show", 1).out
+    again = spawn(copied, example, "1-7", "--again", "--only", "colourfulness")
+    assert_described(EXAMPLE / "pyproject.toml", again.out)
 
 
 BROKEN = {

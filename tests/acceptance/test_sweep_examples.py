@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.described import assert_described
 from tests.media import make_video
 from tests.night import QUICK, SETTINGS
 
@@ -52,8 +54,9 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("harbour", "garden"):
         cosmosq(folder, "prompt", "add", f"a {name} at dawn", "--clip", "shot", "--name", name, "-s", "num_steps=2")
     for name in JOBS:
-        said = json.loads(cosmosq(folder, "sweep", "preview", file_of(name), *prompts_of(name), "--json"))
-        (folder / f"{name}.json").write_text(json.dumps(said))
+        for suffix, words in (("json", ["--json"]), ("txt", [])):
+            said = cosmosq(folder, "sweep", "preview", file_of(name), *prompts_of(name), *words)
+            (folder / f"{name}.{suffix}").write_text(said)
         cosmosq(folder, "enqueue", *prompts_of(name), "--sweep", file_of(name))
     cosmosq(folder, "worker", "--until-empty", "--poll", "0.02")
     return folder
@@ -80,6 +83,12 @@ def test_an_example_makes_the_jobs_that_its_comments_promise(night: Path, name: 
     found = shown(night, name)
     assert found["by_status"] == {"succeeded": JOBS[name]}
     assert len(found["trials"]) == previewed["trials"] == JOBS[name] / len(prompts_of(name))
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_preview_and_report_print_what_the_comments_of_an_example_say(night: Path, name: str) -> None:
+    (report,) = re.findall(r"`cosmosq (report .+?)`", file_of(name).read_text())
+    assert_described(file_of(name), (night / f"{name}.txt").read_text() + cosmosq(night, *report.split()))
 
 
 def test_outputs_of_a_study_of_weights_differ(night: Path) -> None:
@@ -129,6 +138,7 @@ def test_a_method_of_ones_own_draws_the_corners_first_and_can_be_extended(night:
     vary = ("-p", "guidance=uniform(3,9)", "-p", "edge.weight=uniform(0.2,1)", "--method", "corners_first")
     cosmosq(night, "enqueue", "harbour", *vary, "-n", "5", "--name", "corners", "--hold", path=installed)
     cosmosq(night, "sweep", "extend", "corners", "-n", "2", "--hold", path=installed)
+    assert_described(EXAMPLES / "strategy" / "pyproject.toml", cosmosq(night, "sweep", "show", "corners"))
     trials = [trial["assignment"] for trial in shown(night, "corners")["trials"]]
     assert [(t["guidance"], t["edge.weight"]) for t in trials[:5]] == [(3, 0.2), (3, 1), (9, 0.2), (9, 1), (6, 0.6)]
     assert len(trials) == 7
