@@ -23,11 +23,41 @@ class Ratio:
     unit: str = ""
     """What the two are in, if not in seconds."""
 
+    @property
+    def ours(self) -> str:
+        """Our side in words."""
+        return self._in_words(self.ours_s)
+
+    @property
+    def theirs(self) -> str:
+        """The reference's side in words."""
+        return self._in_words(self.theirs_s)
+
+    def _in_words(self, value: float) -> str:
+        return f"{value:.1f} {self.unit}" if self.unit else f"{value * 1000:.1f} ms"
+
+    @property
+    def verdict(self) -> str:
+        """Whether the ratio is within its limit."""
+        return "ok" if self.ratio <= self.limit else "TOO SLOW"
+
     def __str__(self) -> str:
-        verdict = "ok" if self.ratio <= self.limit else "TOO SLOW"
-        scale, unit = (1, self.unit) if self.unit else (1000, "ms")
-        times = f"{self.ours_s * scale:8.1f} {unit}  {self.theirs_s * scale:8.1f} {unit}"
-        return f"{self.name:<58} {times}  ratio {self.ratio:5.2f}  limit {self.limit:g}  {verdict}"
+        times = f"{self.ours:>11}  {self.theirs:>11}"
+        return f"{self.name:<58} {times}  ratio {self.ratio:5.2f}  limit {self.limit:g}  {self.verdict}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing:
+    """What could not be measured here, and why."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name:<58} not measured: {self.reason}"
+
+
+Row = Ratio | Missing
 
 
 def compare(
@@ -71,8 +101,8 @@ def process(*command: str, cwd: str | os.PathLike[str] | None = None) -> Callabl
     return run
 
 
-def report(ratios: Sequence[Ratio]) -> int:
+def report(rows: Sequence[Row]) -> int:
     """Print the ratios; the number of those above their limit."""
-    for ratio in ratios:
-        print(ratio)
-    return sum(ratio.ratio > ratio.limit for ratio in ratios)
+    for row in rows:
+        print(row, flush=True)
+    return sum(isinstance(row, Ratio) and row.ratio > row.limit for row in rows)

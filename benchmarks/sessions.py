@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.ratio import Ratio, report
+from benchmarks.ratio import Missing, Ratio, Row, report
 from tests.box import sshd
 from tests.box.proxy import Proxy
 from tests.night import Night, make_night
@@ -52,21 +52,22 @@ class Account:
         yield f"  GPU busy after the first load: {self.busy:.1%}"
 
 
-def measure(jobs: int = JOBS) -> list[Ratio]:
+def measure(jobs: int = JOBS) -> list[Row]:
     """The warm night on this machine and over SSH, each against what it promises; printed as it goes."""
+    name = f"sessions: SSH, {LINK_DELAY_S * 1000:.0f} ms"
+    missing: list[Missing] = []
     with tempfile.TemporaryDirectory() as folder:
         accounts = [warm_night(Path(folder) / "local", "sessions: local", {}, jobs)]
         if reason := sshd.can_start():
-            print(f"no figures over SSH: {reason}", file=sys.stderr)
+            missing.append(Missing(name=name, reason=reason))
         else:
             with slow_host(Path(folder)) as (host, known_hosts):
-                name = f"sessions: SSH, {LINK_DELAY_S * 1000:.0f} ms"
                 accounts.append(warm_night(Path(folder) / "ssh", name, host, jobs, known_hosts))
     ratios = []
     for account in accounts:
         print("\n".join(account.lines()), flush=True)
         ratios += promises(account)
-    return ratios
+    return [*ratios, *missing]
 
 
 def promises(account: Account) -> list[Ratio]:
