@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -146,14 +147,14 @@ def run_night(root: Path, *, frames: int = FRAMES) -> Night:
         InvalidInput: there is something in `root` already.
         StorageFailed: it cannot be written.
     """
-    app = _fresh_workspace(root)
-    _add_clip(app, frames)
-    _add_prompts(app)
-    _enqueue(app)
-    output.say("working until the queue is empty")
-    work(app, hosts=("sim",), until_empty=True)
-    _measure(app)
-    return _told(app)
+    with closing(_fresh_workspace(root)) as app:
+        _add_clip(app, frames)
+        _add_prompts(app)
+        _enqueue(app)
+        output.say("working until the queue is empty")
+        work(app, hosts=("sim",), until_empty=True)
+        _measure(app)
+        return _told(app)
 
 
 def _fresh_workspace(root: Path) -> App:

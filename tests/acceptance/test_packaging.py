@@ -77,7 +77,7 @@ def build(what: str, source: Path, target: Path) -> Path:
 
 
 def run(*command: str | Path, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> str:
-    """What a program says that must succeed; skips where what it installs cannot be fetched."""
+    """What a program says that must succeed without a warning; skips where what it installs cannot be fetched."""
     words = [str(word) for word in command]
     done = subprocess.run(
         words,
@@ -91,6 +91,8 @@ def run(*command: str | Path, folder: Path | None = None, environment: Mapping[s
     if done.returncode and "CI" not in os.environ and not _registry_answers():
         pytest.skip("no package registry answers here")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    # What goes wrong while Python ends is told there alone.
+    assert "ResourceWarning" not in done.stderr, done.stderr[-2000:]
     return done.stdout
 
 
