@@ -252,6 +252,7 @@ def drawing() -> str:
     """The moves as a Mermaid diagram."""
     arrows = [f"    {a} --> {b}\n" for a in status.Status for b in status.Status if b in status.MOVES[a]]
     begin = f"    [*] --> {status.Status.QUEUED}\n    [*] --> {status.Status.HELD}\n"
+    begin += f"    [*] --> {status.Status.SUCCEEDED}: imported\n"
     return f"```mermaid\nstateDiagram-v2\n{begin}{''.join(arrows)}```\n"
 
 

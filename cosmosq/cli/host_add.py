@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,9 +119,9 @@ def _agreement(accept_key: bool) -> "Callable[[HostKeyUnknown], bool]":
     from cosmosq.hosts.keys import fingerprint
 
     def agree(unknown: "HostKeyUnknown") -> bool:
-        if not accept_key and not sys.stdin.isatty():
+        if not accept_key and not output.has_terminal():
             return False
         output.say(f"{unknown.host} has the {unknown.kind} key {fingerprint(unknown.key)}, which is not known here.")
-        return accept_key or click.confirm("Is it the one that the box itself shows? Record it", err=True)
+        return accept_key or output.agrees("Is it the one that the box itself shows? Record it")
 
     return agree

@@ -148,6 +148,11 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
+def agrees(question: str) -> bool:
+    """Ask for a yes or a no."""
+    return click.confirm(question, err=True)
+
+
 def ask_passphrase(key: str) -> str:
     """Ask for the passphrase of a key, unseen."""
     told: str = click.prompt(

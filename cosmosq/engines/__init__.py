@@ -1,1 +1,2 @@
-"""What an engine accepts and how it is asked: parameters, controlnet specs, sessions."""
+"""What engines accept and how they are asked: parameters, controlnet specs, sessions. They themselves run from
+`remote_scripts/`."""

@@ -1,7 +1,8 @@
 """The parameter table of Cosmos-Transfer1: one piece of data that validates, documents and renders.
 
 Source: the arguments of NVIDIA's `transfer.py` and the keys of its controlnet spec. To add a parameter, add a row
-here, a column to `models.ParameterSet` with a migration, and, if it belongs to a hint, its wire name in `spec.py`.
+here, a column to `models.ParameterSet` with a migration, and, if it belongs to a hint, its wire name in `spec.py`; then
+teach the box's side: `remote_scripts/order.PARAMETERS` and `warm_pipeline.SETTABLE`, and the simulator.
 """
 
 from cosmosq.engines.parameter import Parameter

@@ -20,7 +20,7 @@ from paramiko.ssh_exception import (
 
 from cosmosq.errors import Unreachable
 from cosmosq.hosts.keys import HostKeyChanged, HostKeyUnknown, Keyring
-from cosmosq.hosts.transport import ANSWER_S, WATCH_S, keep_up, make_transport, watch
+from cosmosq.hosts.ssh_transport import ANSWER_S, WATCH_S, keep_up, make_transport, watch
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from cosmosq.files import part_of, publish, writing
 from cosmosq.hosts import receive
 from cosmosq.hosts.host import Completed
 from cosmosq.hosts.link import Link
-from cosmosq.hosts.transport import Arrivals, end_input
+from cosmosq.hosts.ssh_transport import Arrivals, end_input
 
 T = TypeVar("T")
 

@@ -66,7 +66,7 @@ def first_night(target: str = "") -> tuple[str, str]:
     night, morning = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[:2]
     lines = night.splitlines(keepends=True)
     assert len(lines) == 10
-    printed = r"me@gpu\.example --checkout \S+$"
+    printed = r"me@gpu\.example --checkout \S+ --container docker --image \S+$"
     assert [bool(re.search(printed, line)) for line in lines].count(True) == 1
     if target:
         return "".join(re.sub(printed, target, line) for line in lines), morning

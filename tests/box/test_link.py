@@ -12,7 +12,7 @@ import pytest
 from paramiko.buffered_pipe import PipeTimeout
 
 from cosmosq.errors import HostFailed, Unreachable
-from cosmosq.hosts import keys, transport
+from cosmosq.hosts import keys, ssh_transport
 from cosmosq.hosts.keys import HostKeyChanged, HostKeyUnknown, Keyring
 from cosmosq.hosts.link import Link, LoginRefused, growing_pauses
 from cosmosq.hosts.ssh import SSHHost
@@ -235,7 +235,7 @@ def test_pauses_grow_to_a_minute() -> None:
 
 
 def test_silence_is_noticed_within_half_a_minute() -> None:
-    assert 2 * transport.WATCH_S + transport.ANSWER_S < 30
+    assert 2 * ssh_transport.WATCH_S + ssh_transport.ANSWER_S < 30
 
 
 def test_a_black_holed_link_is_noticed_and_opened_again(server: Server, proxy: Proxy, tmp_path: Path) -> None:
@@ -347,11 +347,11 @@ def test_half_a_gigabyte_does_not_make_a_link_exchange_its_keys(server: Server, 
 
 
 def test_what_came_is_read_to_its_end_and_no_further() -> None:
-    arrivals = transport.Arrivals()
+    arrivals = ssh_transport.Arrivals()
     for packet in (b"one", b"", b"two", b"three"):
         arrivals.feed(packet)
     assert (arrivals.read(5), len(arrivals)) == (b"onetwo", 1)
     arrivals.close()
     assert [arrivals.read(5) for _ in range(3)] == [b"three", b"", b""]
     with pytest.raises(PipeTimeout):
-        transport.Arrivals().read(1, timeout=0.01)
+        ssh_transport.Arrivals().read(1, timeout=0.01)
