@@ -88,7 +88,8 @@ def on_a_terminal(
         cwd=shell.folder,
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm", **environment},
+        # Tests that run beside one another are told the width of another terminal.
+        env={**{k: v for k, v in os.environ.items() if k != "COLUMNS"}, "TERM": "xterm", **environment},
     )
     os.close(theirs)
     seen = b""
