@@ -19,7 +19,11 @@
     for (const [name, value] of Object.entries(values)) if (value !== DEFAULTS[name]) told.set(name, value);
     const hash = String(told);
     if (hash === location.hash.slice(1)) return;
-    if (step) history.pushState({ step: true }, "", `#${hash}`);
+    if (step) {
+      // On the way back the page stands where it was left, or where somebody has scrolled to meanwhile.
+      history.scrollRestoration = "manual";
+      history.pushState({ step: true }, "", `#${hash}`);
+    }
     else history.replaceState(history.state, "", `#${hash}`);
   }
 
@@ -61,6 +65,7 @@
   }
 
   function arrive() {
+    if (!history.state?.step) history.scrollRestoration = "auto";
     if (leaving) {
       leaving = false;
       write(covered());
