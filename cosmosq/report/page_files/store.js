@@ -1,11 +1,16 @@
-// What was rated in this browser, in whatever tab: under the name of the workspace, one rating for each job and digest.
+// What was rated in this browser, in whatever tab: an entry of the browser's for each rating and each comparison.
 {
-  let own = { ratings: new Map(), comparisons: new Map() }, kept = true;
+  const RATING = "rating ", COMPARISON = "comparison ";
+  let own = empty(), kept = true;
 
-  const key = () => `cosmosq-ratings:${cosmosq.jobs.data.workspace}`;
+  function empty() {
+    return { ratings: new Map(), comparisons: new Map() };
+  }
+
+  const prefix = () => `cosmosq-ratings:${cosmosq.jobs.data.workspace}:`;
   // A workspace of the same name may have another job under this number.
-  const ratingKey = ({ job, digest }) => `${job} ${digest}`;
-  const comparisonKey = ({ better, worse, digests, compared_at }) => [better, worse, ...digests, compared_at].join(" ");
+  const ratingKey = ({ job, digest }) => `${RATING}${job} ${digest}`;
+  const comparisonKey = ({ better, worse, digests, compared_at }) => `${COMPARISON}${[better, worse, ...digests, compared_at].join(" ")}`;
 
   /** Of two ratings of a job the newer one, and every comparison once. */
   function add({ ratings, comparisons }, target) {
@@ -17,23 +22,25 @@
     return target;
   }
 
-  const plain = ({ ratings, comparisons }) => ({ ratings: [...ratings.values()], comparisons: [...comparisons.values()] });
-
   /** Another tab may have changed it since: what the browser has is the truth, but for what it did not keep. */
   function read() {
-    let told;
+    const found = empty(), start = prefix();
     try {
-      told = JSON.parse(localStorage.getItem(key())) ?? {};
+      for (let place = 0; place < localStorage.length; place++) {
+        const name = localStorage.key(place), rest = name.startsWith(start) ? name.slice(start.length) : "";
+        if (rest.startsWith(RATING)) found.ratings.set(rest, JSON.parse(localStorage.getItem(name)));
+        else if (rest.startsWith(COMPARISON)) found.comparisons.set(rest, JSON.parse(localStorage.getItem(name)));
+      }
     } catch {
       return;
     }
-    const found = add({ ratings: Object.values(told.ratings ?? {}), comparisons: told.comparisons ?? [] }, { ratings: new Map(), comparisons: new Map() });
-    own = kept ? found : add(plain(own), found);
+    own = kept ? found : add({ ratings: found.ratings.values(), comparisons: found.comparisons.values() }, own);
   }
 
-  function write() {
+  /** Tabs see one another's entries a little later: whoever wrote all of them would undo what another has just written. */
+  function write(names) {
     try {
-      localStorage.setItem(key(), JSON.stringify(plain(own)));
+      for (const [name, value] of [...own.ratings, ...own.comparisons]) if (!kept || names.has(name)) localStorage.setItem(prefix() + name, JSON.stringify(value));
       kept = true;
     } catch {
       // A browser may keep nothing for files, or be full: the ratings last as long as the page is open.
@@ -41,24 +48,32 @@
     }
   }
 
-  function put(more) {
+  function put({ ratings = [], comparisons = [] }) {
     read();
-    add({ ratings: [], comparisons: [], ...more }, own);
-    write();
+    add({ ratings, comparisons }, own);
+    write(new Set([...ratings.map(ratingKey), ...comparisons.map(comparisonKey)]));
   }
 
   /** Take these away, but for what another tab has changed meanwhile. */
   function remove({ ratings, comparisons }) {
     read();
-    for (const rating of ratings) if (own.ratings.get(ratingKey(rating))?.rated_at === rating.rated_at) own.ratings.delete(ratingKey(rating));
-    for (const comparison of comparisons) own.comparisons.delete(comparisonKey(comparison));
-    write();
+    for (const rating of ratings) if (own.ratings.get(ratingKey(rating))?.rated_at === rating.rated_at) drop(own.ratings, ratingKey(rating));
+    for (const comparison of comparisons) drop(own.comparisons, comparisonKey(comparison));
+  }
+
+  function drop(entries, name) {
+    entries.delete(name);
+    try {
+      localStorage.removeItem(prefix() + name);
+    } catch {
+      // What keeps nothing has nothing to remove.
+    }
   }
 
   /** Call `work` when another tab has changed what is kept here. */
   function listen(work) {
     addEventListener("storage", event => {
-      if (!cosmosq.jobs || (event.key !== null && event.key !== key())) return;
+      if (!cosmosq.jobs || (event.key !== null && !event.key.startsWith(prefix()))) return;
       read();
       work();
     });
