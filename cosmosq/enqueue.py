@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from cosmosq import dependencies, jobs, offloading
 from cosmosq.config import HostConfig
-from cosmosq.db import Ledger, add_rows, insert_rows
+from cosmosq.db import Ledger, add_rows, among, insert_rows
 from cosmosq.dependencies import After
 from cosmosq.engines.assignment import (
     to_columns,
@@ -27,8 +27,6 @@ from cosmosq.models import (
 from cosmosq.status import ENDED, UNSUCCESSFUL, Kind, Status
 from cosmosq.wishes import Wish
 
-_CHUNK = 10_000
-"""Values in one IN (…), well below SQLite's limit of 32,766."""
 Beside = Callable[[Session, datetime], None]
 """Records something in the transaction of jobs that are queued now."""
 
@@ -188,11 +186,10 @@ def _usable(session: Session, wishes: Mapping[str, Wish]) -> dict[str, int]:
         InvalidInput: all there were of one ended without success.
     """
     found: dict[str, tuple[bool, bool, int, str]] = {}
-    for chunk in _chunks(list(wishes)):
-        rows = select(Job.digest, Job.id, Job.status).where(Job.digest.in_(chunk))
-        for digest, job_id, status in session.execute(rows):
-            rank = (status == Status.SUCCEEDED, status not in UNSUCCESSFUL, job_id, status)
-            found[digest] = max(rank, found.get(digest, rank))
+    rows = select(Job.digest, Job.id, Job.status).where(among(Job.digest, wishes))
+    for digest, job_id, status in session.execute(rows):
+        rank = (status == Status.SUCCEEDED, status not in UNSUCCESSFUL, job_id, status)
+        found[digest] = max(rank, found.get(digest, rank))
     for *_, job_id, status in found.values():
         if status in UNSUCCESSFUL:
             raise InvalidInput(
@@ -203,11 +200,8 @@ def _usable(session: Session, wishes: Mapping[str, Wish]) -> dict[str, int]:
 
 def known(session: Session, digests: Sequence[str]) -> dict[str, tuple[int, str]]:
     """Id and status of the newest job by digest, of those that have one."""
-    found: dict[str, tuple[int, str]] = {}
-    for chunk in _chunks(digests):
-        rows = select(Job.digest, Job.id, Job.status).where(Job.digest.in_(chunk)).order_by(Job.id)
-        found.update({digest: (job_id, status) for digest, job_id, status in session.execute(rows)})
-    return found
+    rows = select(Job.digest, Job.id, Job.status).where(among(Job.digest, digests)).order_by(Job.id)
+    return {digest: (job_id, status) for digest, job_id, status in session.execute(rows)}
 
 
 def _insert(
@@ -273,14 +267,8 @@ def input_rows(numbered: Iterable[tuple[int, Wish]]) -> Iterator[dict[str, Any]]
 def parameter_sets(session: Session, wishes: Iterable[Wish]) -> dict[str, int]:
     """Ids of the sets by digest; those that are new are inserted."""
     by_digest = {wish.set_digest: wish.values for wish in wishes}
-    found: dict[str, int] = {}
-    for chunk in _chunks(list(by_digest)):
-        rows = select(ParameterSet.digest, ParameterSet.id).where(ParameterSet.digest.in_(chunk))
-        found.update(session.execute(rows).all())
+    rows = select(ParameterSet.digest, ParameterSet.id).where(among(ParameterSet.digest, by_digest))
+    found: dict[str, int] = dict(session.execute(rows).all())
     missing = [{"digest": d, **to_columns(values)} for d, values in by_digest.items() if d not in found]
     found.update(zip((str(row["digest"]) for row in missing), add_rows(session, ParameterSet, missing), strict=True))
     return found
-
-
-def _chunks(items: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
