@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cosmosq.engines.assignment import check_all
+from cosmosq.engines.assignment import checked
 from cosmosq.engines.parameter import Values
 from cosmosq.sweep.distribution import Distribution
 
@@ -78,4 +78,4 @@ def in_type(name: str, value: Any) -> Any:
     Raises:
         InvalidInput: not allowed there.
     """
-    return value if name in BESIDE else check_all({name: value})[name]
+    return value if name in BESIDE else checked(name, value)

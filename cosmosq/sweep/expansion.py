@@ -2,7 +2,7 @@
 
 import random
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,13 +133,11 @@ def _trial(
     assigned, off = _resolved(definition, base, assignment)
     values = _complete(definition, base, off, assigned)
     idle = irrelevant(values, base.roles) | off.keys()
-    for name in idle & assigned.keys():
-        del assigned[name]
-    values = _complete(definition, base, off, assigned)
-    told = {name: value for name, value in {**values, **assigned}.items() if name not in idle}
-    told[CONTROLS] = tuple(hint for hint in hints_of(values) if hint in SWEPT_HINTS)
+    if dropped := idle & assigned.keys():
+        assigned = {name: value for name, value in assigned.items() if name not in dropped}
+        values = _complete(definition, base, off, assigned)
     key = (*(assigned.get(name) for name in BESIDE if name != CONTROLS), *values.values())
-    if key in seen or any(_is_excluded(each, told) for each in definition.excludes):
+    if key in seen or (definition.excludes and _is_excluded(definition, values, assigned, idle)):
         return None
     try:
         check_combination(values, base.roles)
@@ -151,8 +149,14 @@ def _trial(
     return Trial(assignment=assigned, values=values)
 
 
-def _is_excluded(conditions: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
-    return all(name in told and condition.holds(told[name]) for name, condition in conditions.items())
+def _is_excluded(definition: Definition, values: Values, assigned: Mapping[str, Any], idle: Collection[str]) -> bool:
+    """Whether all conditions of one exclusion hold, each of a parameter that can change the video."""
+    told = {name: value for name, value in {**values, **assigned}.items() if name not in idle}
+    told[CONTROLS] = tuple(hint for hint in hints_of(values) if hint in SWEPT_HINTS)
+    return any(
+        all(name in told and condition.holds(told[name]) for name, condition in conditions.items())
+        for conditions in definition.excludes
+    )
 
 
 def _complete(definition: Definition, base: Base, off: Values, assigned: Mapping[str, Any]) -> dict[str, Value]:

@@ -9,12 +9,14 @@ import itertools
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosmosq.errors import InvalidInput
 from cosmosq.spelling import nearest
 from cosmosq.sweep.distribution import Distribution
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Parameters = Mapping[str, Distribution]
 Assignment = Mapping[str, Any]
@@ -125,5 +127,8 @@ def get(method: str) -> Strategy:
     return loaded
 
 
-def _added() -> dict[str, EntryPoint]:
+def _added() -> dict[str, "EntryPoint"]:
+    # Our own methods need it not.
+    from importlib.metadata import entry_points
+
     return {entry.name: entry for entry in entry_points(group=GROUP)}
