@@ -1,5 +1,6 @@
 """Reports as headless Chromium shows them; what they do wrong there is a failure."""
 
+import json
 import os
 import shutil
 import time
@@ -69,6 +70,11 @@ class Reader:
             assert time.monotonic() < deadline, f"never true: {expression}"
             self.page.wait_for_timeout(20)
 
+    def close_job(self) -> None:
+        """Close the job that is open, and wait until its cell has the keyboard: the page scrolls to it last."""
+        self.page.keyboard.press("Escape")
+        self.until("document.activeElement.matches('.cell')")
+
     def assert_quiet(self, folder: Path) -> None:
         """No error in the console, and no request that left the folder."""
         assert self.complaints == []
@@ -94,6 +100,13 @@ def report_of(workspace: Workspace, session: Session, *options: str, name: str =
     folder = workspace.root / name
     assert main(["-w", str(workspace.root), "report", "--html", str(folder), *options]) == 0
     return folder
+
+
+def data_of(folder: Path) -> dict[str, Any]:
+    """What the page is given."""
+    text = (folder / "data.js").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text.removeprefix("cosmosq.receive(").rpartition(',"')[0])
+    return data
 
 
 def video_job(workspace: Workspace, session: Session, *, frames: int = 12, **overrides: Any) -> Job:

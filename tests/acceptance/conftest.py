@@ -4,6 +4,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.orm import Session
+
+from cosmosq.db import Ledger
+from cosmosq.paths import Workspace
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -28,3 +32,12 @@ def reader(browser: "Browser") -> "Iterator[Reader]":
     made = Reader(browser)
     yield made
     made.context.close()
+
+
+@pytest.fixture
+def session(workspace: Workspace) -> Iterator[Session]:
+    """What is added here is committed by `report_of`."""
+    ledger = Ledger(workspace.ledger_path)
+    with Session(ledger.engine, expire_on_commit=False) as session:
+        yield session
+    ledger.close()

@@ -1,6 +1,5 @@
 """Where jobs stand on the page, and what is found: upscales, upsamplings and values that look alike among them."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -11,7 +10,6 @@ from scipy.special import stdtrit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cosmosq.db import Ledger
 from cosmosq.models import Artifact, Dependency, Job, JobInput, Video
 from cosmosq.paths import Workspace
 from cosmosq.report.aggregate import group
@@ -28,15 +26,6 @@ pytestmark = needs_chromium
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path / "night")[0]
-
-
-@pytest.fixture
-def session(workspace: Workspace) -> Iterator[Session]:
-    """What is added here is committed by `report_of`."""
-    ledger = Ledger(workspace.ledger_path)
-    with Session(ledger.engine, expire_on_commit=False) as session:
-        yield session
-    ledger.close()
 
 
 def heads(reader: Reader) -> list[str]:

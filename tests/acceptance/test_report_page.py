@@ -1,10 +1,8 @@
 """`cosmosq report --html` as a browser shows it."""
 
-import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,10 @@ from playwright.sync_api import Browser
 from sqlalchemy.orm import Session
 
 from cosmosq.cli import main
-from cosmosq.db import Ledger
 from cosmosq.models import JobInput, Video
 from cosmosq.paths import Workspace
 from cosmosq.status import Status
-from tests.acceptance.browser import Reader, needs_chromium, report_of, video_job
+from tests.acceptance.browser import Reader, data_of, needs_chromium, report_of, video_job
 from tests.ledger_rows import NOW, make_artifact, make_attempt, make_ended_job, make_job, make_prompt, make_workspace
 from tests.media import make_video
 
@@ -27,22 +24,6 @@ from tests.media import make_video
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path / "night")[0]
-
-
-@pytest.fixture
-def session(workspace: Workspace) -> Iterator[Session]:
-    """What is added here is committed by `report_of`."""
-    ledger = Ledger(workspace.ledger_path)
-    with Session(ledger.engine, expire_on_commit=False) as session:
-        yield session
-    ledger.close()
-
-
-def data_of(folder: Path) -> dict[str, Any]:
-    """What the page is given."""
-    text = (folder / "data.js").read_text(encoding="utf-8")
-    data: dict[str, Any] = json.loads(text.removeprefix("cosmosq.receive(").rpartition(',"')[0])
-    return data
 
 
 HOSTILE = {
@@ -74,7 +55,7 @@ def test_what_comes_from_outside_is_only_text(
     for job, text in zip(range(1, 15, 2), HOSTILE.values(), strict=True):
         page.evaluate("job => cosmosq.state.set({ job: String(job) })", job)
         assert text in str(page.evaluate("document.querySelector('dialog').textContent"))
-        page.keyboard.press("Escape")
+        reader.close_job()
     page.evaluate("document.querySelector('#plots-section').scrollIntoView()")
     page.wait_for_selector("#plots .plot svg")
     assert page.evaluate("document.body.id") == ""

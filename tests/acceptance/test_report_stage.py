@@ -1,6 +1,5 @@
 """Jobs as they are looked at on the report's page: opened, left, renewed, and played in step."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,6 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cosmosq.db import Ledger
 from cosmosq.models import Artifact, Job, JobInput, Prompt, Video
 from cosmosq.paths import Workspace
 from cosmosq.status import Status
@@ -22,15 +20,6 @@ pytestmark = needs_chromium
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path / "night")[0]
-
-
-@pytest.fixture
-def session(workspace: Workspace) -> Iterator[Session]:
-    """What is added here is committed by `report_of`."""
-    ledger = Ledger(workspace.ledger_path)
-    with Session(ledger.engine, expire_on_commit=False) as session:
-        yield session
-    ledger.close()
 
 
 @pytest.fixture

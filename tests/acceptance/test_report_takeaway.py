@@ -1,43 +1,23 @@
 """What goes out of the report: one file to mail, a mosaic, a page that renews itself."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from cosmosq.db import Ledger
 from cosmosq.paths import Workspace
 from cosmosq.status import Status
 from cosmosq.videos import probe
-from tests.acceptance.browser import Reader, needs_chromium, report_of, video_job
+from tests.acceptance.browser import Reader, data_of, needs_chromium, report_of, video_job
 from tests.acceptance.command_line import Shell
 from tests.ledger_rows import make_ended_job, make_prompt
 from tests.media import decoded, make_video
 from tests.night import COMMAND_LINE
-
-
-@pytest.fixture
-def session(workspace: Workspace) -> Iterator[Session]:
-    """What is added here is committed by `report_of`."""
-    ledger = Ledger(workspace.ledger_path)
-    with Session(ledger.engine, expire_on_commit=False) as session:
-        yield session
-    ledger.close()
-
-
-def jobs_of(folder: Path) -> list[dict[str, Any]]:
-    """The jobs as the page is given them."""
-    text = (folder / "data.js").read_text(encoding="utf-8")
-    jobs: list[dict[str, Any]] = json.loads(text.removeprefix("cosmosq.receive(").rpartition(',"')[0])["jobs"]
-    return jobs
 
 
 def words_of(line: str) -> list[str]:
@@ -70,7 +50,7 @@ def test_a_single_file_has_the_pictures_and_needs_nothing_else(
     reader.until("[...document.querySelectorAll('.cell img')].filter(e => e.naturalWidth === 64).length >= 4")
     page.locator(".cell img").first.click()
     assert "videos are not in this file" in page.locator("dialog figcaption").inner_text()
-    page.keyboard.press("Escape")
+    reader.close_job()
     page.evaluate("document.querySelector('#plots-section').scrollIntoView()")
     page.wait_for_selector("#plots .plot svg")
     reader.assert_quiet(mailed.parent)
@@ -162,11 +142,11 @@ def test_the_command_of_a_job_asks_for_the_very_same(workspace: Workspace, shell
     shell.ok("enqueue", "-s", "guidance=5", "-s", "depth.weight=0.1", "-s", "edge.weight=0", "--", "-rf")
     shell.ok("enqueue", "--upscale", "1", "-s", "upscale.weight=0.7")
     shell.ok("report", "--html", "page")
-    before = jobs_of(workspace.root / "page")
+    before = data_of(workspace.root / "page")["jobs"]
     for job in before:
         shell.ok(*words_of(job["again"]))
     shell.ok("report", "--html", "page")
-    jobs = jobs_of(workspace.root / "page")
+    jobs = data_of(workspace.root / "page")["jobs"]
     assert [job["digest"] for job in jobs[3:]] == [job["digest"] for job in before]
 
 
