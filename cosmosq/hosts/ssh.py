@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
@@ -276,10 +276,10 @@ class SSHHost:
 
     def _idle_client(self, connection: Any) -> Any:
         """One of this very connection, if there is one; those of lost ones are let go."""
-        while self._idle:
-            client = self._idle.pop()
-            if client.get_channel().get_transport() is connection.transport:
-                return client
+        with suppress(IndexError):  # not asked before: another thread may take the last one in between
+            while client := self._idle.pop():
+                if client.get_channel().get_transport() is connection.transport:
+                    return client
         return None
 
     def size(self, remote: PurePosixPath) -> int | None:

@@ -5,7 +5,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path, PurePosixPath
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -303,6 +307,39 @@ def test_there_is_one_connection_for_many_threads_and_calls(server: Server, tmp_
         thread.join()
     assert wrong == []
     assert server.logins == 1
+
+
+@contextmanager
+def meeting(function: Any, line: int, meeting_point: threading.Barrier) -> Iterator[None]:
+    """Before the nth line that this thread executes of a function it waits for the others, if they come there too."""
+    usual, lines = sys.gettrace(), count(1)
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code is function.__code__ and event == "line" and next(lines) == line:
+            with suppress(threading.BrokenBarrierError):
+                meeting_point.wait(1.0)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(usual)
+
+
+@pytest.mark.parametrize("line", [1, 2, 3])
+def test_two_threads_that_look_at_the_same_moment_do_not_take_the_same_client(
+    server: Server, tmp_path: Path, line: int
+) -> None:
+    host, meeting_point = host_on(server.link(), tmp_path), threading.Barrier(2)
+
+    def look(_: int) -> bool:
+        with meeting(SSHHost._idle_client, line, meeting_point):
+            return host.exists(PurePosixPath(tmp_path))
+
+    assert host.exists(PurePosixPath(tmp_path))
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(look, range(2))) == [True, True]
 
 
 def test_a_program_that_ends_at_once_does_not_cost_the_connection(server: Server, tmp_path: Path) -> None:
