@@ -1,6 +1,7 @@
 """What every test gets: settings of hypothesis, a clean environment, and ledgers that are migrated once and copied."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,9 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("cosmosq")
+
+# Whoever starts the tests in the background of a script has SIGINT ignored, by them and by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
