@@ -31,7 +31,7 @@ def attempt_name(job_id: int, number: int) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A job that is ours until the lease runs out: proof of the right to move it."""
+    """A job that is ours for as long as our worker is heard of: proof of the right to move it."""
 
     job_id: int
     attempt_id: int
@@ -71,7 +71,6 @@ def claim(
     host: str,
     owner: str,
     *,
-    lease_s: float,
     simulated: bool,
     now: datetime,
     only: Sequence[int] | None = None,
@@ -84,12 +83,10 @@ def claim(
             return None
         job = session.get_one(Job, head.id)
         number = job.attempt + 1
-        lease = {
-            "lease_owner": owner,
-            "lease_expires_at": now + timedelta(seconds=lease_s),
-            "attempt": number,
-        }
-        _require(move(session, job.id, Status.RUNNING, now, started_at=now, ended_at=None, **lease), job.id)
+        taken = move(
+            session, job.id, Status.RUNNING, now, started_at=now, ended_at=None, lease_owner=owner, attempt=number
+        )
+        _require(taken, job.id)
         attempt = Attempt(
             job_id=job.id,
             number=number,
@@ -114,18 +111,14 @@ def claim(
         )
 
 
-def adopt(ledger: Ledger, host: str, owner: str, *, lease_s: float, now: datetime) -> list[Claim]:
+def adopt(ledger: Ledger, host: str, owner: str, *, now: datetime) -> list[Claim]:
     """Take over the running jobs of a host whose worker is gone; the attempts go on where they are.
 
     Only the registered worker of the host may call this: there is no other who could hold them.
     """
     with ledger.write() as session:
         rows = _running(session, host)
-        session.execute(
-            update(Job)
-            .where(Job.id.in_([row.job_id for row in rows]))
-            .values(lease_owner=owner, lease_expires_at=now + timedelta(seconds=lease_s))
-        )
+        session.execute(update(Job).where(Job.id.in_([row.job_id for row in rows])).values(lease_owner=owner))
         for row in rows:
             record(session, "adopted", now, job_id=row.job_id, attempt_id=row.id)
         return [
@@ -151,16 +144,6 @@ def _running(session: Session, host: str) -> Sequence[Row[int, int, int, str | N
         .order_by(Attempt.id)
     )
     return session.execute(statement).all()
-
-
-def renew(ledger: Ledger, owner: str, *, lease_s: float, now: datetime) -> None:
-    """Heartbeat: push the end of every lease of this owner out."""
-    with ledger.write() as session:
-        session.execute(
-            update(Job)
-            .where(Job.lease_owner == owner, Job.status == Status.RUNNING)
-            .values(lease_expires_at=now + timedelta(seconds=lease_s))
-        )
 
 
 def enter(ledger: Ledger, claim: Claim, phase: Phase, now: datetime) -> None:
@@ -313,7 +296,7 @@ def _leave(session: Session, claim: Claim, target: Status, now: datetime, values
     """Move the job on and let go of it; a hold that was asked for meanwhile is made good."""
     held = target == Status.QUEUED and session.get_one(Job, claim.job_id).hold_requested_at is not None
     requests = ("cancel_requested_at", "hold_requested_at", "recall_requested_at")
-    released = dict.fromkeys(("lease_owner", "lease_expires_at", *requests))
+    released = dict.fromkeys(("lease_owner", *requests))
     _require(move(session, claim.job_id, target, now, *_owned(claim), **released, **values), claim.job_id)
     if held:
         _require(move(session, claim.job_id, Status.HELD, now), claim.job_id)

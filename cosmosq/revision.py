@@ -7,7 +7,7 @@ from pathlib import Path
 from cosmosq.errors import InvalidLedger, NotFound
 from cosmosq.files import refusal
 
-REVISION = "0012"
+REVISION = "0013"
 """The Alembic revision that the models equal; a ledger of another one is upgraded or refused."""
 
 

@@ -32,7 +32,7 @@ class Job(Base):
     failures: Mapped[int] = mapped_column(default=0)
     """Attempts that ended badly since the job was enqueued or retried by a person."""
     lease_owner: Mapped[str | None] = mapped_column(String(80))
-    lease_expires_at: Mapped[datetime | None]
+    """The worker that alone may move the job, for as long as it is heard of."""
     cancel_requested_at: Mapped[datetime | None]
     hold_requested_at: Mapped[datetime | None]
     """When a person asked to keep back a job that was claimed and had not begun."""

@@ -65,7 +65,7 @@ def hand_over(scene: Scene, finding: Finding) -> None:
         return
     with scene.ledger.write() as session:
         held = (Job.status == Status.RUNNING, Job.attempt == claim.number, Job.lease_owner == claim.owner)
-        touch(session, claim.job_id, *held, lease_owner=None, lease_expires_at=None)
+        touch(session, claim.job_id, *held, lease_owner=None)
 
 
 def find_idle_sessions(scene: Scene) -> Iterator[Finding]:

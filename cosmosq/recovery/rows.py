@@ -40,7 +40,7 @@ def settle(scene: Scene, finding: Finding) -> None:
     with scene.ledger.write() as session:
         job = session.get_one(Job, finding.key)
         attempt = session.scalar(select(Attempt).where(Attempt.job_id == job.id, Attempt.number == job.attempt))
-        released = {"lease_owner": None, "lease_expires_at": None}
+        released = {"lease_owner": None}
         if job.status != Status.RUNNING or (attempt is not None and attempt.status == Status.RUNNING):
             return
         if attempt is None:
@@ -78,7 +78,7 @@ def find_stray_leases(scene: Scene) -> Iterator[Finding]:
 
 def release(scene: Scene, finding: Finding) -> None:
     with scene.ledger.write() as session:
-        touch(session, finding.key, Job.status != Status.RUNNING, lease_owner=None, lease_expires_at=None)
+        touch(session, finding.key, Job.status != Status.RUNNING, lease_owner=None)
 
 
 HOPELESS = Case(name="hopeless", find=find_hopeless, mend=cancel, remedy="cancelled")

@@ -36,13 +36,12 @@ class Feeder:
         slot: Slot,
         owner: str,
         *,
-        lease_s: float,
         stopping: Callable[[], bool],
         linger: bool,
         lineup: Lineup,
     ) -> None:
         """Args as of `Line`."""
-        self._site, self._slot, self._owner, self._lease_s = site, slot, owner, lease_s
+        self._site, self._slot, self._owner = site, slot, owner
         self._stopping, self._linger, self._lineup = stopping, linger, lineup
         self._flights: list[Flight] = []
         self._watches: dict[str, Watch] = {}
@@ -228,7 +227,6 @@ class Feeder:
                 self._site.ledger,
                 self._site.host.name,
                 self._owner,
-                lease_s=self._lease_s,
                 simulated=get_engine(self._site.config.engine).simulated,
                 now=self._site.now(),
                 only=[following.id],

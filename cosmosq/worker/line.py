@@ -25,7 +25,6 @@ class Line:
         site: Site,
         owner: str,
         *,
-        lease_s: float,
         stopping: Callable[[], bool],
         linger: bool,
         only: Sequence[int] | None,
@@ -40,20 +39,16 @@ class Line:
         """
         self.site = site
         self.slot = Slot(site)
-        self._owner, self._lease_s = owner, lease_s
+        self._owner = owner
         self._stopping, self._lineup = stopping, Lineup(site, gate, only)
-        self._feeder = Feeder(
-            site, self.slot, owner, lease_s=lease_s, stopping=stopping, linger=linger, lineup=self._lineup
-        )
+        self._feeder = Feeder(site, self.slot, owner, stopping=stopping, linger=linger, lineup=self._lineup)
         self._adopted: list[Claim] = []
         self._busy = threading.Lock()
 
     def adopt(self) -> None:
         """Take over the running jobs that an earlier worker left, and be busy until `reconcile` has been called."""
         self._busy.acquire()
-        self._adopted = claims.adopt(
-            self.site.ledger, self.site.host.name, self._owner, lease_s=self._lease_s, now=self.site.now()
-        )
+        self._adopted = claims.adopt(self.site.ledger, self.site.host.name, self._owner, now=self.site.now())
 
     def adopt_again(self) -> None:
         """Take over running jobs that nobody follows; if this line is busy, it is too early to say so of any."""
@@ -62,7 +57,7 @@ class Line:
         try:
             if not self._adopted:
                 host, now = self.site.host.name, self.site.now()
-                self._adopted = claims.adopt(self.site.ledger, host, self._owner, lease_s=self._lease_s, now=now)
+                self._adopted = claims.adopt(self.site.ledger, host, self._owner, now=now)
         finally:
             self._busy.release()
 

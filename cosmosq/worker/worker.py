@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from cosmosq import claims, pauses
+from cosmosq import pauses
 from cosmosq.config import Config
 from cosmosq.db import Ledger
 from cosmosq.errors import CosmosqError, HostFailed, InternalError, StaleClaim, StorageFailed
@@ -157,7 +157,6 @@ class _Shift:
         return Line(
             site,
             self.owner,
-            lease_s=worker.config.lease_s,
             stopping=self.consumer.stop_flag.is_set,
             linger=not worker.until_empty,
             only=worker.only,
@@ -266,9 +265,7 @@ class _Shift:
         self.consumer.stop_flag.set()
 
     def _beat(self) -> None:
-        now = datetime.now(UTC)
-        claims.renew(self.worker.ledger, self.owner, lease_s=self.worker.config.lease_s, now=now)
-        registry.beat(self.worker.ledger, self.owner, now)
+        registry.beat(self.worker.ledger, self.owner, datetime.now(UTC))
 
     def _recover_in_turn(self) -> None:
         """All cases at first, then those that are quickly looked at."""

@@ -32,7 +32,7 @@ def ledger(workspace: Workspace) -> Iterator[Ledger]:
 
 def _end(ledger: Ledger, job_id: int, status: Status | None, *, retries: int = 0) -> None:
     """Let an attempt of the job end so, or run on."""
-    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
+    claim = claims.claim(ledger, "sim", "me", simulated=True, now=NOW, only=[job_id])
     assert claim is not None
     if status is None:
         claims.enter(ledger, claim, Phase.GENERATING, NOW)
@@ -223,7 +223,7 @@ def test_waiting_for_nothing_is_over_at_once(shell: Shell) -> None:
 
 def test_waiting_ends_when_the_jobs_do(shell: Shell, ledger: Ledger) -> None:
     process = subprocess.Popen([*COSMOSQ, "wait", "2"], cwd=shell.folder, stderr=subprocess.PIPE, text=True)
-    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[2])
+    claim = claims.claim(ledger, "sim", "me", simulated=True, now=NOW, only=[2])
     assert claim is not None
     assert process.poll() is None
     claims.finish(ledger, claim, Outcome(status=Status.SUCCEEDED), retries=0, now=NOW)
@@ -317,7 +317,7 @@ def test_a_queue_is_told_with_its_session_loads_and_end(shell: Shell, ledger: Le
 
 def test_show_tells_how_a_job_is_repeated(shell: Shell, workspace: Workspace, ledger: Ledger) -> None:
     workspace.config_path.write_text('repeat = { crashed = "counted" }\n' + workspace.config_path.read_text())
-    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[2])
+    claim = claims.claim(ledger, "sim", "me", simulated=True, now=NOW, only=[2])
     assert claim is not None
     outcome = Outcome(status=Status.FAILED, error="crashed", message="why", repeat=Repeat.BACKOFF)
     claims.finish(ledger, claim, outcome, retries=2, backoff_s=60, now=NOW)
@@ -328,7 +328,7 @@ def test_show_tells_how_a_job_is_repeated(shell: Shell, workspace: Workspace, le
 
 
 def test_what_failed_for_good_is_told_as_never_repeated(shell: Shell, ledger: Ledger) -> None:
-    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[2])
+    claim = claims.claim(ledger, "sim", "me", simulated=True, now=NOW, only=[2])
     assert claim is not None
     # As in command mode, where nothing is left that could be offloaded.
     outcome = Outcome(status=Status.FAILED, error="out_of_memory", message="why", repeat=Repeat.NEVER)

@@ -31,7 +31,7 @@ def template(_initialised: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     shell.ok("enqueue", "kitchen", "-p", "guidance=range(1,30)", "-p", "seed=3,4", "--name", "many-values")
     shell.ok("schedule", "add", "nightly", "0 22 * * 1-5", "--", "enqueue", "--all", "--label", "x=" + "y" * 80)
     for job_id in (1, 2):
-        claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
+        claim = claims.claim(ledger, "sim", "me", simulated=True, now=NOW, only=[job_id])
         assert claim is not None
         if job_id == 1:
             claims.enter(ledger, claim, Phase.GENERATING, NOW)

@@ -202,8 +202,8 @@ def test_a_worker_that_sleeps_longer_than_its_lease_goes_on(make: Callable[..., 
     worker = night.worker("--until-empty")
     wait_for(lambda: is_generating(night), "some steps")
     worker.send_signal(signal.SIGSTOP)
-    lapsed = "SELECT 1 FROM jobs WHERE lease_expires_at < strftime('%Y-%m-%d %H:%M:%f', 'now')"
-    wait_for(lambda: night.sql(lapsed), "the end of the lease")
+    silent = "SELECT 1 FROM workers WHERE heartbeat_at < strftime('%Y-%m-%d %H:%M:%f', 'now', '-5 seconds')"
+    wait_for(lambda: night.sql(silent), "the end of the lease")
     worker.send_signal(signal.SIGCONT)
     worker.communicate(timeout=60)
     assert_done_once(night)

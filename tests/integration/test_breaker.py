@@ -32,7 +32,7 @@ def serve(ledger: Ledger, *outcomes: Outcome, at_s: float = 0, retries: int = 0)
     """Claim the next job for each and end it so."""
     at, found = NOW + timedelta(seconds=at_s), []
     for outcome in outcomes:
-        claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=at)
+        claim = claims.claim(ledger, "sim", "me", simulated=True, now=at)
         assert claim is not None
         found.append(claims.finish(ledger, claim, outcome, retries=retries, rule=RULE, now=at))
     return found
@@ -116,7 +116,7 @@ def test_a_probe_that_fails_keeps_the_host_paused_for_longer_and_one_that_succee
     assert found.reason.endswith("; a probe failed: crashed (job 4)")
     assert not may_start(ledger, 899)
     assert may_start(ledger, 900)
-    probe = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW + timedelta(seconds=900))
+    probe = claims.claim(ledger, "sim", "me", simulated=True, now=NOW + timedelta(seconds=900))
     assert probe is not None
     assert not may_start(ledger, 901)
     claims.give_back(ledger, probe, "the worker stops", NOW)

@@ -48,7 +48,7 @@ def put(ledger: Ledger, seed: int, *, after: Sequence[int] = (), after_any: Sequ
 
 
 def end(ledger: Ledger, job_id: int, status: Status) -> None:
-    claim = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
+    claim = claims.claim(ledger, "sim", "me", simulated=True, now=NOW, only=[job_id])
     assert claim is not None, "it could not start"
     claims.finish(ledger, claim, Outcome(status=status, error="why"), retries=0, now=NOW)
 

@@ -115,7 +115,7 @@ def test_only_what_waits_can_be_edited(night: Night) -> None:
     job_id = night.enqueue(seed=1)
     with pytest.raises(NotFound, match="9 is no job"):
         change(night, 9, priority=1)
-    claims.claim(night.ledger, "sim", "me", lease_s=60, simulated=True, now=NOW)
+    claims.claim(night.ledger, "sim", "me", simulated=True, now=NOW)
     with pytest.raises(MoveRefused, match=f"job {job_id} is running .* `cosmosq hold {job_id}` first"):
         change(night, job_id, parameters={"seed": 4})
     other = night.enqueue(seed=2)
@@ -128,7 +128,7 @@ def test_a_claim_for_another_model_than_the_job_has_by_now_comes_to_nothing(nigh
     job_id = night.enqueue(seed=1)
     key = stored(night.ledger, job_id).session_key
     change(night, job_id, parameters={"vis.weight": 0.3})
-    assert claims.claim(night.ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, key=key) is None
+    assert claims.claim(night.ledger, "sim", "me", simulated=True, now=NOW, key=key) is None
     assert stored(night.ledger, job_id).status == Status.QUEUED
 
 

@@ -53,7 +53,7 @@ class Desk:
         return prompts.add(self.ledger, [Draft(**{"text": text, "clip": "shot", **more})], NOW)[0].id
 
     def end(self, job_id: int, status: Status) -> None:
-        claim = claims.claim(self.ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, only=[job_id])
+        claim = claims.claim(self.ledger, "sim", "me", simulated=True, now=NOW, only=[job_id])
         assert claim is not None
         claims.finish(self.ledger, claim, Outcome(status=status), retries=0, now=NOW)
 

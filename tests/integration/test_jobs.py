@@ -57,7 +57,7 @@ def _chain(ledger: Ledger, *statuses: Status) -> list[int]:
 def _claim(
     ledger: Ledger, owner: str = "me", *, host: str = "sim", only: list[int] | None = None, now: datetime = NOW
 ) -> Claim | None:
-    return claims.claim(ledger, host, owner, lease_s=60, simulated=True, now=now, only=only)
+    return claims.claim(ledger, host, owner, simulated=True, now=now, only=only)
 
 
 def _claimed(ledger: Ledger, owner: str = "me", only: list[int] | None = None) -> Claim:
@@ -108,7 +108,7 @@ WAYS: dict[Status, list[Act]] = {
 
 def _at(ledger: Ledger, status: Status) -> Claim:
     """A job of that status with an attempt, and the claim of whoever held or holds it."""
-    ours: dict[str, Any] = {"lease_owner": "me", "lease_expires_at": LATER} if status == Status.RUNNING else {}
+    ours: dict[str, Any] = {"lease_owner": "me"} if status == Status.RUNNING else {}
     with ledger.write() as session:
         job = make_job(session, status=status, ended_at=NOW if status in ENDED else None, **ours)
         attempt = make_attempt(session, job, phase=Phase.GENERATING)
@@ -176,7 +176,6 @@ def test_a_claim_says_who_holds_the_job_until_when(ledger: Ledger) -> None:
     assert claim.name == f"{job_id}-1"
     job, (attempt,) = _job(ledger, job_id), _attempts(ledger, job_id)
     assert (job.status, job.lease_owner, job.started_at) == ("running", "me", NOW)
-    assert job.lease_expires_at == NOW + timedelta(seconds=60)
     assert (attempt.status, attempt.phase, attempt.simulated) == ("running", "preparing", True)
 
 
@@ -259,7 +258,7 @@ from cosmosq.db import Ledger
 ledger = Ledger(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
-while claim := claims.claim(ledger, "sim", sys.argv[2], lease_s=60, simulated=True, now=datetime.now(UTC)):
+while claim := claims.claim(ledger, "sim", sys.argv[2], simulated=True, now=datetime.now(UTC)):
     print(claim.job_id)
 ledger.close()
 """
@@ -397,7 +396,7 @@ def test_finishing_happens_exactly_once_whoever_tries(ledger: Ledger) -> None:
 def test_only_the_owner_of_the_claim_writes_to_the_attempt(ledger: Ledger, act: Act) -> None:
     _add(ledger)
     claim = _claimed(ledger)
-    (adopted,) = claims.adopt(ledger, "sim", "someone else", lease_s=60, now=LATER)
+    (adopted,) = claims.adopt(ledger, "sim", "someone else", now=LATER)
     before = rows(ledger.path)
     with pytest.raises(StaleClaim, match=f"job {claim.job_id} is no longer ours"):
         act(ledger, claim)
@@ -422,7 +421,7 @@ def test_a_success_is_recorded_whole(ledger: Ledger) -> None:
     video = {"kind": "video", "path": "outputs/a/output.mp4", "sha256": "1" * 64, "bytes": 5, "frames": 12}
     _finish(ledger, claim, Status.SUCCEEDED, generate_s=3.5, artifacts=(video,))
     job, (attempt,) = _job(ledger, claim.job_id), _attempts(ledger, claim.job_id)
-    assert (job.status, job.ended_at, job.lease_owner, job.lease_expires_at) == ("succeeded", LATER, None, None)
+    assert (job.status, job.ended_at, job.lease_owner) == ("succeeded", LATER, None)
     assert (attempt.status, attempt.ended_at, attempt.generate_s) == ("succeeded", LATER, 3.5)
     artifacts = rows(ledger.path)["artifacts"]
     assert [row[:7] for row in artifacts] == [(1, attempt.id, "video", "outputs/a/output.mp4", "1" * 64, 5, 1)]
@@ -583,20 +582,12 @@ def test_a_clock_that_is_set_back_books_no_negative_seconds(ledger: Ledger) -> N
     assert _attempts(ledger, claim.job_id)[0].preparing_s == 0
 
 
-def test_a_heartbeat_renews_the_leases_of_its_owner_alone(ledger: Ledger) -> None:
-    _add(ledger, 2)
-    mine, other = _claimed(ledger), _claimed(ledger, "other")
-    claims.renew(ledger, "me", lease_s=60, now=LATER)
-    assert _job(ledger, mine.job_id).lease_expires_at == LATER + timedelta(seconds=60)
-    assert _job(ledger, other.job_id).lease_expires_at == NOW + timedelta(seconds=60)
-
-
 def test_running_jobs_of_a_host_are_taken_over_where_they_are(ledger: Ledger) -> None:
     _add(ledger)
     _add(ledger, host="gpu")
     claim = _claimed(ledger)
     _claim(ledger, host="gpu")
-    (adopted,) = claims.adopt(ledger, "sim", "new", lease_s=60, now=LATER)
+    (adopted,) = claims.adopt(ledger, "sim", "new", now=LATER)
     assert (adopted.job_id, adopted.attempt_id, adopted.number) == (claim.job_id, claim.attempt_id, 1)
     assert adopted.owner == _job(ledger, claim.job_id).lease_owner == "new"
     assert len(_attempts(ledger, claim.job_id)) == 1

@@ -26,7 +26,7 @@ from cosmosq.worker.checkup import ask, examine, scene_of
 from tests.ledger_rows import NOW, make_attempt, make_ended_job, make_job, make_session, make_workspace
 from tests.night import KEY, Night, now, site_of, wait_for
 
-HELD: dict[str, Any] = {"lease_owner": "gone", "lease_expires_at": NOW}
+HELD: dict[str, Any] = {"lease_owner": "gone"}
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_a_worker_mends_what_it_finds_while_it_works(make: Callable[..., Night])
     for seed in range(2):
         night.enqueue(seed=seed)
         # Whoever claims asks no pause, and this worker dies at once.
-        claims.claim(night.ledger, "sim", "gone", lease_s=60, simulated=True, now=now())
+        claims.claim(night.ledger, "sim", "gone", simulated=True, now=now())
     with night.ledger.write() as session:
         session.execute(update(Job).where(Job.id == 2).values(lease_owner=None))
     wait_for(lambda: night.statuses() == ["queued", "queued"], "both in the queue")

@@ -35,7 +35,7 @@ def add(session: Session, *priorities: int, **more: Any) -> list[int]:
 
 
 def claim(ledger: Ledger, **more: Any) -> claims.Claim | None:
-    return claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=NOW, **more)
+    return claims.claim(ledger, "sim", "me", simulated=True, now=NOW, **more)
 
 
 def order(ledger: Ledger) -> list[int]:
@@ -183,7 +183,7 @@ def test_nobody_is_overtaken_too_often_however_others_are_moved(random: Any) -> 
                 break
             with ledger.read() as session:
                 behind_when_it_began += session.get_one(Job, found.id).position > session.get_one(Job, ids[2]).position
-            taken = claims.claim(ledger, "sim", "me", lease_s=60, simulated=True, now=at, only=[found.id])
+            taken = claims.claim(ledger, "sim", "me", simulated=True, now=at, only=[found.id])
             assert taken is not None
             claims.finish(ledger, taken, Outcome(status=Status.SUCCEEDED), retries=0, now=at)
         assert behind_when_it_began <= most

@@ -17,7 +17,7 @@ from sqlalchemy import text, update
 
 from cosmosq.config import load_config
 from cosmosq.db import open_ledger
-from cosmosq.models import Job, Worker
+from cosmosq.models import Worker
 from cosmosq.paths import Workspace
 from cosmosq.queue import Queue
 from cosmosq.recovery.table import look
@@ -77,7 +77,6 @@ def test_a_worker_that_sleeps_for_an_hour_loses_its_jobs_to_nobody_and_goes_on(m
             stand_still(worker)
         hour = timedelta(hours=1)
         with night.ledger.write() as session:
-            session.execute(update(Job).values(lease_expires_at=now() - hour))
             session.execute(update(Worker).values(heartbeat_at=now() - hour))
         other = night.worker("--until-empty")
         said, _ = other.communicate(timeout=120)

@@ -49,7 +49,7 @@ def night(make: MakeNight) -> Night:
 
 
 def _watchman(night: Night, gate: Gate, **options: Any) -> Watchman:
-    line = Line(site_of(night), "me", lease_s=5, stopping=lambda: False, linger=True, only=None, gate=gate)
+    line = Line(site_of(night), "me", stopping=lambda: False, linger=True, only=None, gate=gate)
     return Watchman(night.ledger, {"sim": line}, LIMITS, **options)
 
 
