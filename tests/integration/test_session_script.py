@@ -31,6 +31,7 @@ def test_events_tell_the_life_of_a_session_in_order(box: Box, video: Path) -> No
     session.wait_for_event("idle")
     session.submit("1-1", make_spec(video))
     session.outcome("1-1")
+    wait_for(lambda: len(session.named("idle")) == 2)
     session.stop()
     assert session.wait_for_exit() == 0
     names = [event["event"] for event in session.events if event["event"] not in ("phase", "step")]
