@@ -40,15 +40,14 @@ def settle(scene: Scene, finding: Finding) -> None:
     with scene.ledger.write() as session:
         job = session.get_one(Job, finding.key)
         attempt = session.scalar(select(Attempt).where(Attempt.job_id == job.id, Attempt.number == job.attempt))
-        released = {"lease_owner": None}
         if job.status != Status.RUNNING or (attempt is not None and attempt.status == Status.RUNNING):
             return
         if attempt is None:
             newest = session.scalar(select(func.max(Attempt.number)).where(Attempt.job_id == job.id)) or 0
-            move(session, job.id, Status.QUEUED, scene.now, attempt=newest, **released)
+            move(session, job.id, Status.QUEUED, scene.now, attempt=newest, lease_owner=None)
         else:
             told = {"error": attempt.error, "message": attempt.message, "ended_at": attempt.ended_at or scene.now}
-            move(session, job.id, Status(attempt.status), scene.now, **told, **released)
+            move(session, job.id, Status(attempt.status), scene.now, **told, lease_owner=None)
 
 
 def find_loose_attempts(scene: Scene) -> Iterator[Finding]:
